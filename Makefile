@@ -1,0 +1,40 @@
+# make demo | test | bench | torture | lint | clean
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test bench torture lint tools clean
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(READY)  ## the main job on real footage, start to end
+	@$(BIN)/python -m demo.run
+
+test: $(READY) lint tools  ## everything that must hold
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)  ## speed and memory against a floor, in one run
+	$(BIN)/python -m bench
+
+torture: $(READY) tools  ## long fault injection: kills, full disks, power cuts
+	$(BIN)/python -m pytest tests/torture --torture
+
+tools:  ## strace, for the tests that make disks fail; without it they are left out
+	@command -v strace >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	  && { apt-get install -qq -y strace >/dev/null 2>&1 \
+	    || { apt-get update -qq >/dev/null && apt-get install -qq -y strace >/dev/null; }; } } \
+	  || echo "strace is missing and cannot be installed here: faults and power cuts are not tested"
+
+clean:
+	rm -rf $(VENV) .demo build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

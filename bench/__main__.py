@@ -1,0 +1,39 @@
+"""`make bench`: prints the table of the README. `python -m bench NAME...` runs a part."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import appending, collecting, matching
+from bench.report import HEADER, Row
+
+PARTS: dict[str, Callable[[Path], list[Row]]] = {
+    "memory": lambda place: [collecting.peak_memory(place)],
+    "import": lambda _: [collecting.import_time()],
+    "collecting": collecting.collecting_and_checking,
+    "appending": appending.appending,
+    "matching": matching.table,
+}
+
+
+def main(names: list[str]) -> None:
+    rows: list[Row] = []
+    for name in names or PARTS:
+        place = Path(tempfile.mkdtemp(prefix="bench-", dir=Path.cwd()))
+        try:
+            for row in PARTS[name](place):
+                rows.append(row)
+                print(row, flush=True)
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+    print(f"\n{HEADER}")
+    for row in rows:
+        print(row)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,206 @@
+"""The integrity check of a whole archive: record, catalog, bytes. Needs no passphrase."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from itertools import chain
+
+from witnessmark.archive.archive import Archive
+from witnessmark.catalog.rebuild import Replay, projected_size
+from witnessmark.errors import BadRecord, NotFound, StoreFailure, WitnessmarkError
+from witnessmark.model import FindingRecorded, ObjectStored, Recorded, SightingRecorded
+from witnessmark.ports import Journal
+from witnessmark.record.checkpoint import Checkpoint
+from witnessmark.record.history import History
+from witnessmark.record.note import parse
+from witnessmark.record.tiles import WIDTH, Tile, right_edge, split
+from witnessmark.record.tree import Frontier, fold
+
+_CHUNK = 1 << 20
+
+
+@dataclasses.dataclass
+class Checked:
+    """What was looked at and what does not hold.
+
+    Attributes:
+        entries, checkpoints, blobs, bytes: how many were checked.
+        problems: (code, sentence), empty when everything holds.
+        notes: sentences about what is in order and worth knowing.
+    """
+
+    entries: int = 0
+    checkpoints: int = 0
+    blobs: int = 0
+    bytes: int = 0
+    problems: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+
+def check(archive: Archive, on_progress: Callable[[int], None] = lambda _: None) -> Checked:
+    """Checks every entry, tile, checkpoint and catalog row, then every blob against its name.
+
+    What other processes append meanwhile is not looked at. `on_progress` is given the bytes
+    hashed so far.
+    """
+    checked, named = Checked(), _Named()
+    with closing(Replay()) as replay:
+        try:
+            _Record(archive.journal, checked, named, replay).check()
+            _check_catalog(archive, checked, replay)
+        except (BadRecord, StoreFailure, NotFound) as error:
+            checked.problems.append((error.code, error.what))
+    _check_blobs(archive, checked, named, on_progress)
+    return checked
+
+
+class _Named(dict[str, int]):
+    """Blobs that entries name, with their sizes."""
+
+    def add(self, recorded: Recorded) -> None:
+        match recorded.said:
+            case ObjectStored(sha256=sha256, size=size):
+                self[sha256] = size
+            case SightingRecorded(attachments=attachments):
+                self.update({each.sha256: each.size for each in attachments})
+            case FindingRecorded(output=output) if output:
+                self[output.sha256] = output.size
+
+
+class _Record:
+    """One pass over the record up to the head that it had at the start."""
+
+    def __init__(self, journal: Journal, checked: Checked, named: _Named, replay: Replay) -> None:
+        self._journal = journal
+        self._checked = checked
+        self._named = named
+        self._replay = replay
+        self._history = History()
+        self._frontier = Frontier()
+        self._tiles: dict[int, list[bytes]] = {}
+        self._last_at = ""
+
+    def check(self) -> None:
+        """Raises `BadRecord`, `NotFound` or `StoreFailure` at the first thing that is wrong."""
+        head = self._journal.head()
+        if head is None:
+            raise BadRecord("The record is empty.", code="genesis")
+        notes = chain(self._journal.notes(), [(-1, b"")])
+        size, note = next(notes)
+        for recorded in self._journal.read(0, head.size):
+            if recorded.index != self._checked.entries:
+                raise BadRecord(f"Entry {self._checked.entries} is missing.", code="entry_missing")
+            self._take(recorded)
+            if recorded.index + 1 == size:
+                self._check_note(size, note)
+                size, note = next(notes)
+        if self._checked.entries != head.size or 0 <= size <= head.size:
+            raise BadRecord(
+                f"The record has {self._checked.entries} entries, its checkpoint says {head.size}.",
+                code="size",
+            )
+        for tile in right_edge(head.size):
+            self._check_tile(tile, self._tiles.get(tile.level, []))
+
+    def _take(self, recorded: Recorded) -> None:
+        self._history.add(recorded)
+        self._named.add(recorded)
+        self._replay.add(recorded)
+        self._frontier.add(recorded.leaf)
+        if recorded.entry.at < self._last_at:
+            self._checked.notes.append(
+                f"The archive's clock went backwards at entry {recorded.index}: "
+                f"{self._last_at} to {recorded.entry.at}."
+            )
+        self._last_at = recorded.entry.at
+        self._checked.entries += 1
+        self._grow(0, recorded.leaf)
+
+    def _grow(self, level: int, value: bytes) -> None:
+        """Collects hashes into tiles; a full one is compared with what is stored."""
+        hashes = self._tiles.setdefault(level, [])
+        hashes.append(value)
+        if len(hashes) == WIDTH:
+            number = self._checked.entries // WIDTH ** (level + 1) - 1
+            self._check_tile(Tile(level, number), hashes)
+            self._grow(level + 1, fold(hashes))
+            self._tiles[level] = []
+
+    def _check_tile(self, tile: Tile, hashes: list[bytes]) -> None:
+        if split(self._journal.tile(tile), tile.width) != hashes:
+            code = "tile" if tile.level else "leaf"
+            raise BadRecord(f"{tile.path} does not hold the hashes of its entries.", code=code)
+
+    def _check_note(self, size: int, note: bytes) -> None:
+        parsed = parse(note)
+        parsed.check([self._history.key_for_size(size)])
+        expected = Checkpoint(self._history.origin, size, self._frontier.root())
+        if Checkpoint.parse(parsed.text) != expected:
+            raise BadRecord(f"The checkpoint of size {size} is of another record.", code="root")
+        self._checked.checkpoints += 1
+
+
+def _check_catalog(archive: Archive, checked: Checked, replay: Replay) -> None:
+    """Every row is what the record says, as far as the catalog has come by now."""
+    with archive.database.read() as connection:
+        size = projected_size(connection)
+        if size < replay.size:
+            problem = f"The catalog stands at entry {size}, the record at {replay.size}."
+            checked.problems.append(("catalog", f"{problem} 'witnessmark rebuild' mends it."))
+            return
+        for recorded in archive.journal.read(replay.size, size):
+            replay.add(recorded)
+        checked.problems += [
+            ("catalog", f"The catalog's {name} are not as the record says: 'witnessmark rebuild'.")
+            for name in replay.differences(connection)
+        ]
+
+
+def _check_blobs(
+    archive: Archive, checked: Checked, named: _Named, on_progress: Callable[[int], None]
+) -> None:
+    present = sorted(archive.blobs.names())
+    for sha256 in sorted(named.keys() - set(present)):
+        checked.problems.append(("object_missing", f"The object {sha256} is gone."))
+    if orphans := set(present) - named.keys():
+        checked.notes.append(
+            f"{len(orphans)} files in objects/ are not in the record (yet): a run is under way "
+            "or was cut off; collecting the same source again records them."
+        )
+    checked.notes += [f"objects/{name} is no object of ours." for name in archive.blobs.strangers()]
+    with ThreadPoolExecutor(2) as pool:  # hashing releases the interpreter: two files at once
+        for sha256, found in zip(
+            present, pool.map(lambda n: _hash(archive, n), present), strict=True
+        ):
+            checked.blobs += 1
+            if isinstance(found, WitnessmarkError):
+                checked.problems.append(("object_unreadable", found.what))
+                continue
+            checked.bytes += found[1]
+            if found[0] != sha256:
+                problem = f"The object {sha256} was changed: its bytes hash to {found[0]}."
+                checked.problems.append(("object_changed", problem))
+            elif named.get(sha256, found[1]) != found[1]:
+                problem = f"The object {sha256} is not of the size that the record says."
+                checked.problems.append(("object_size", problem))
+            on_progress(checked.bytes)
+
+
+def _hash(archive: Archive, name: str) -> tuple[str, int] | WitnessmarkError:
+    digest, size = hashlib.sha256(), 0
+    buffer = memoryview(bytearray(_CHUNK))
+    try:
+        with archive.blobs.open(name) as file:
+            # typing's BinaryIO does not name readinto, which every binary file has
+            while count := file.readinto(buffer):  # type: ignore[attr-defined]
+                digest.update(buffer[:count])
+                size += count
+    except OSError as error:
+        return StoreFailure(f"The object {name} cannot be read: {error.strerror}.")
+    except WitnessmarkError as error:
+        return error
+    return digest.hexdigest(), size

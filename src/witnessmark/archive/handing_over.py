@@ -1,0 +1,316 @@
+"""Handing over: risk record, package, encryption, and the sheet."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TextIO
+
+from witnessmark.archive import outgoing
+from witnessmark.archive.archive import Archive
+from witnessmark.archive.outgoing import NOTHING_LEFT
+from witnessmark.custody.vault import commitments
+from witnessmark.errors import BadInput, Erased, NotFound, Refused
+from witnessmark.model import (
+    ExportMade,
+    LinkFound,
+    Recorded,
+    RiskRecorded,
+    RunRecorded,
+    SightingRecorded,
+)
+from witnessmark.model.statement import STATEMENTS, Sha256, Token
+from witnessmark.record.history import KEY_ENTRIES
+from witnessmark.reporting import package, readme, sheet
+
+RISKS = ("persons_depicted", "uploader", "witnesses", "analysts")
+DECISIONS = ("share", "share_redacted", "do_not_share")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class HandOver:
+    """What a person decides about a package.
+
+    Attributes:
+        recipient, purpose: to whom and what for.
+        risk: entry index of the risk record.
+        age_key: recipient's age public key; "" only with `unencrypted`.
+        unencrypted: explicitly not encrypted.
+        objects: SHA-256 names; empty for all.
+        disclose: names of protected fields to disclose (`caption`, `where`, ...).
+    """
+
+    recipient: str
+    purpose: str
+    risk: int
+    age_key: str = ""
+    unencrypted: bool = False
+    objects: Sequence[str] = ()
+    disclose: Sequence[str] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class HandedOver:
+    """What was made: path, the export's entry, numbers of what is inside."""
+
+    path: Path
+    entry: int
+    objects: int
+    entries: int
+    disclosures: int
+    encrypted: bool
+    notices: tuple[str, ...]
+
+
+def record_risk(archive: Archive, decision: str, answers: Mapping[str, str]) -> Recorded:
+    """Puts down a risk record, signed. Raises `Refused` when it is not complete."""
+    missing = [name for name in RISKS if not answers.get(name, "").strip()]
+    if missing or decision not in DECISIONS:
+        what = f"does not say: {', '.join(missing)}" if missing else "has no decision"
+        raise Refused(
+            f"The risk record {what}.",
+            kept="Nothing was recorded.",
+            todo=f"Say for each what sharing could do; decisions are {', '.join(DECISIONS)}.",
+            code="risk_record",
+        )
+    archive.working_person()
+    protected: dict[str, Any] = {n: archive.protect(n, answers[n]) for n in RISKS}
+    return archive.say(RiskRecorded(decision=Token(decision), **protected))
+
+
+def export(archive: Archive, target: Path, order: HandOver) -> HandedOver:
+    """Makes a package at `target`; see spec/package.md.
+
+    Raises:
+        Refused: recipient, purpose, risk record or a decision about encryption is missing.
+    """
+    check_terms(archive, target, order)
+    _check_risk(archive, order.risk)
+    entries = _entries(archive, order)
+    disclosures = _disclosures(archive, entries, order.disclose)
+    notices = tuple(filter(None, [_one_sided(archive)]))
+    head = archive.journal.head()
+    assert head is not None
+    contents = package.Contents(
+        entries=entries,
+        disclosures=disclosures,
+        readme=readme.text(
+            head.origin, head.size, len(package.objects_of(entries)), len(entries), notices
+        ),
+        checker=checker(),
+        date=datetime.now(UTC).strftime("%Y-%m-%d"),
+    )
+    with outgoing.staging(archive) as stage:
+        built = package.build(stage / "package", contents, archive.journal, archive.blobs)
+        made = _say(archive, order, built, len(disclosures))
+        package.seal(built, made, archive.journal)
+        if order.age_key:
+            outgoing.encrypt(built.folder, target, _recipient(order.age_key))
+        else:
+            outgoing.move(built.folder, target)
+    return HandedOver(
+        path=target,
+        entry=made.index,
+        objects=built.objects,
+        entries=len(entries),
+        disclosures=len(disclosures),
+        encrypted=bool(order.age_key),
+        notices=notices,
+    )
+
+
+def check_terms(archive: Archive, target: Path, order: HandOver) -> None:
+    """Raises `Refused`, `BadInput` or `Locked` unless all but the risk record is in order."""
+    for name in ("recipient", "purpose"):
+        if not getattr(order, name).strip():
+            raise Refused(f"The {name} is not stated.", kept=NOTHING_LEFT, todo=f"Give --{name}.")
+    if bool(order.age_key) == order.unencrypted:
+        raise Refused(
+            "Whether to encrypt is not decided.",
+            kept=NOTHING_LEFT,
+            todo="Give the recipient's age key with --to, or say --unencrypted.",
+            code="encryption",
+        )
+    if order.age_key:
+        _recipient(order.age_key)
+    known = set[str]().union(*(kind.protected_fields() for kind in STATEMENTS.values()))
+    if unknown := set(order.disclose) - known:
+        raise BadInput(
+            f"No entry has a protected field '{min(unknown)}'.",
+            kept=NOTHING_LEFT,
+            todo=f"Fields are: {', '.join(sorted(known))}.",
+        )
+    for name in order.objects:
+        archive.queries.object(name)
+    archive.working_person()
+    outgoing.check_target(target)
+
+
+def _check_risk(archive: Archive, entry: int) -> None:
+    try:
+        decision = archive.queries.risk(entry)
+    except (NotFound, OverflowError) as error:
+        raise Refused(
+            "There is no risk record for this hand-over.",
+            kept=NOTHING_LEFT,
+            todo="Make one with 'witnessmark export --risk FILE' (see --help).",
+            code="risk_record",
+        ) from error
+    if decision != "share":
+        redact = "share after redacting, which this version cannot do"
+        said = redact if decision == "share_redacted" else "do not share"
+        raise Refused(f"The risk record says: {said}.", kept=NOTHING_LEFT, code="risk_record")
+    for index in archive.queries.acts(ExportMade.TYPE):
+        said_then = archive.journal.entry(index).said
+        if isinstance(said_then, ExportMade) and said_then.risk == entry:
+            raise Refused(
+                f"The risk record {entry} served the hand-over of entry {index}.",
+                kept=NOTHING_LEFT,
+                todo="Another recipient or moment has other risks: make a new risk record.",
+                code="risk_record",
+            )
+
+
+def _entries(archive: Archive, order: HandOver) -> list[Recorded]:
+    """Key entries, the risk record, and all that speaks of the chosen objects.
+
+    Whatever a link joins with a chosen object comes along, so that nothing that speaks against
+    an item stays behind.
+    """
+    wanted = {archive.queries.object(name).sha256 for name in order.objects}
+    everything = not order.objects
+    if not everything:
+        for sha256 in list(wanted):
+            for link in archive.queries.links(sha256):
+                wanted |= {link.a, link.b}
+    chosen, runs = [], set()
+    for recorded in archive.journal.read():
+        statement = recorded.said
+        if isinstance(statement, LinkFound):
+            concerns = {statement.a, statement.b} <= wanted
+        else:
+            concerns = any(
+                about.removeprefix("sha256:") in wanted for about in recorded.entry.about
+            )
+        if isinstance(statement, SightingRecorded) and (concerns or everything):
+            runs.add(statement.run)
+        kept = recorded.entry.type in KEY_ENTRIES or recorded.index == order.risk
+        if (
+            kept
+            or concerns
+            or everything
+            or (isinstance(statement, RunRecorded) and statement.run in runs)
+        ):
+            chosen.append(recorded)
+    return chosen
+
+
+def _disclosures(
+    archive: Archive, entries: Sequence[Recorded], fields: Sequence[str]
+) -> list[bytes]:
+    if not fields:
+        return []
+    found = []
+    with archive.disclosable():
+        for recorded in entries:
+            for name, ref in commitments(recorded).items():
+                if name not in fields:
+                    continue
+                with contextlib.suppress(Erased):  # it cannot be disclosed; its commitment stays
+                    line = package.disclosure(recorded.index, archive.vault.open(ref))
+                    _check_length(recorded.index, name, line)
+                    found.append(line)
+    return found
+
+
+def _check_length(entry: int, field: str, line: bytes) -> None:
+    if len(line) > package.MAX_DISCLOSURE:
+        raise Refused(
+            f"'{field}' of entry {entry} is too large to be disclosed in a package.",
+            kept=NOTHING_LEFT,
+            todo="Leave the entry's object or this field out, and hand the value over by "
+            f"itself: witnessmark disclose {entry} {field}.",
+        )
+
+
+def _say(archive: Archive, order: HandOver, built: package.Built, disclosures: int) -> Recorded:
+    return archive.say(
+        ExportMade(
+            recipient=archive.protect("recipient", order.recipient),
+            purpose=archive.protect("purpose", order.purpose),
+            risk=order.risk,
+            tagmanifest=Sha256(built.tagmanifest),
+            record_size=built.checkpoint.size,
+            record_root=Sha256(built.checkpoint.root.hex()),
+            objects=built.objects,
+            disclosures=disclosures,
+            encrypted=bool(order.age_key),
+        ),
+        (f"entry:{order.risk}",),
+    )
+
+
+def _one_sided(archive: Archive) -> str:
+    runs = Counter(row.party for row in archive.queries.runs())
+    return readme.one_sided(archive.scope().parties, runs)
+
+
+def checker() -> bytes:
+    """The bytes of check.py, as installed or as in a source checkout."""
+    installed = files("witnessmark") / "checker" / "check.py"
+    if installed.is_file():
+        return installed.read_bytes()
+    return (Path(__file__).parents[3] / "checker" / "check.py").read_bytes()
+
+
+def _recipient(text: str) -> Any:
+    """The age public key that `text` spells. Raises `BadInput`."""
+    import pyrage
+
+    try:
+        return pyrage.x25519.Recipient.from_str(text)
+    except pyrage.RecipientError as error:
+        raise BadInput(f"'{text[:80]}' is not an age key: {error}.", kept=NOTHING_LEFT) from error
+
+
+def export_sheet(archive: Archive, out: TextIO) -> int:
+    """Writes the rows of all sheets that were collected, with ids and outcomes; how many.
+
+    One row a place. Its columns are as they were seen last; its outcome is that of the latest
+    sighting with an object, because a link that is dead today was still collected.
+    """
+    latest: dict[str, SightingRecorded] = {}
+    taken: dict[str, SightingRecorded] = {}
+    for recorded in archive.journal.read():
+        seen = recorded.said
+        if isinstance(seen, SightingRecorded) and seen.columns is not None:
+            latest[seen.place] = seen
+            if seen.object:
+                taken[seen.place] = seen
+    rows = []
+    for place, last in latest.items():
+        best = taken.get(place, last)
+        ours = {
+            sheet.ID: place,
+            "witnessmark_outcome": best.outcome,
+            "witnessmark_reason": best.reason,
+            "witnessmark_sha256": best.object or "",
+        }
+        rows.append((ours, _columns(archive, last)))
+    sheet.write(rows, out)
+    return len(rows)
+
+
+def _columns(archive: Archive, seen: SightingRecorded) -> list[tuple[str, str]]:
+    assert seen.columns is not None
+    try:
+        columns = archive.vault.open(seen.columns).value
+    except Erased:
+        return []
+    assert isinstance(columns, list)
+    return [(str(name), str(text)) for name, text in columns]

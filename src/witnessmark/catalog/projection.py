@@ -1,0 +1,271 @@
+"""From entries to rows: the only writer of the catalog, in the journal's own transaction.
+
+The same entries in the same order give the same rows, whether they come one by one as they are
+appended or all at once in a rebuild.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, cast
+
+import sqlalchemy as sa
+
+from witnessmark.catalog.recordings import regroup
+from witnessmark.catalog.tables import Tables, part, short
+from witnessmark.errors import BadRecord
+from witnessmark.model import (
+    Entry,
+    FindingRecorded,
+    Genesis,
+    KeyRevoked,
+    KeyRotated,
+    LinkFound,
+    ObjectStored,
+    PersonAdded,
+    Recorded,
+    RiskRecorded,
+    RunRecorded,
+    SightingRecorded,
+    Statement,
+    ValueErased,
+    key_id,
+)
+from witnessmark.model.statement import plain
+
+Said = tuple[Recorded, Any]
+_MANY = (ObjectStored, SightingRecorded, FindingRecorded, LinkFound)
+
+
+class Projection:
+    """Callable that the journal runs inside its transaction (`ports.Project`)."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        self._by_type: dict[type[Statement], Callable[[sa.Connection, list[Said]], None]] = {
+            ObjectStored: self._objects,
+            SightingRecorded: self._sightings,
+            RunRecorded: self._runs,
+            FindingRecorded: self._findings,
+            LinkFound: self._links,
+            RiskRecorded: self._risks,
+            ValueErased: self._erased,
+            Genesis: self._people,
+            PersonAdded: self._people,
+            KeyRotated: self._people,
+            KeyRevoked: self._people,
+        }
+
+    def __call__(self, connection: sa.Connection, taken: Sequence[Recorded]) -> None:
+        """Writes the rows of `taken`.
+
+        Raises:
+            BadRecord: an entry speaks of an object or run that the record does not hold.
+        """
+        groups: dict[type[Statement], list[Said]] = defaultdict(list)
+        for recorded in taken:
+            if recorded.said is not None:
+                groups[type(recorded.said)].append((recorded, recorded.said))
+        for kind, write in self._by_type.items():
+            if said := groups.get(kind):
+                write(connection, said)
+        acts = [
+            {"id": each.index, "type": each.entry.type}
+            for each in taken
+            if not isinstance(each.said, _MANY)
+        ]
+        if acts:
+            connection.execute(sa.insert(self.tables.acts), acts)
+        self._advance(connection, taken[-1].index + 1)
+
+    def _advance(self, connection: sa.Connection, size: int) -> None:
+        table = self.tables.projected
+        if not connection.execute(sa.update(table).values(size=size)).rowcount:
+            connection.execute(sa.insert(table), {"id": 1, "size": size})
+
+    def object_ids(self, connection: sa.Connection, names: Iterable[str]) -> dict[str, int]:
+        """Object keys by SHA-256; names that are not there are left out."""
+        table, wanted = self.tables.objects, {name: short(name) for name in names}
+        found: dict[str, int] = {}
+        numbers = sorted(set(wanted.values()))
+        for start in range(0, len(numbers), 500):
+            query = sa.select(table.c.id, table.c.sha256).where(
+                table.c.short.in_(numbers[start : start + 500])
+            )
+            found |= {sha256.hex(): key for key, sha256 in connection.execute(query)}
+        return {name: found[name] for name in wanted if name in found}
+
+    def _need(self, connection: sa.Connection, names: Iterable[str]) -> dict[str, int]:
+        wanted = set(names)
+        found = self.object_ids(connection, wanted)
+        if missing := wanted - found.keys():
+            raise BadRecord(f"The record does not hold the object {min(missing)}.", code="object")
+        return found
+
+    def _objects(self, connection: sa.Connection, said: list[Said]) -> None:
+        known = self.object_ids(connection, [each.sha256 for _, each in said])
+        rows: dict[str, dict[str, object]] = {}
+        for recorded, each in said:
+            if each.sha256 in known or each.sha256 in rows:
+                continue
+            parent = each.derived_from
+            rows[each.sha256] = {
+                "id": recorded.index,
+                "short": short(each.sha256),
+                "sha256": bytes.fromhex(each.sha256),
+                "size": each.size,
+                "kind": each.kind,
+                "derived_from": self._need(connection, [parent])[parent] if parent else None,
+            }
+        if rows:
+            connection.execute(sa.insert(self.tables.objects), list(rows.values()))
+
+    def _run_key(self, connection: sa.Connection, run: str, first: dict[str, object]) -> int:
+        """The key of a run; its row is made from `first`, when this is its first mention."""
+        table = self.tables.runs
+        key = connection.scalar(sa.select(table.c.id).where(table.c.run == run))
+        if key is None:
+            connection.execute(sa.insert(table), {"run": run, **first})
+            return cast(int, first["id"])
+        return int(key)
+
+    def _sightings(self, connection: sa.Connection, said: list[Said]) -> None:
+        objects = self._need(connection, {each.object for _, each in said if each.object})
+        runs: dict[str, int] = {}
+        for recorded, each in said:
+            if each.run not in runs:
+                first = {"id": recorded.index, "source": each.source, "party": each.party}
+                first["started_at"] = recorded.entry.at
+                runs[each.run] = self._run_key(connection, each.run, first)
+        connection.execute(
+            sa.insert(self.tables.sightings),
+            [
+                {
+                    "id": recorded.index,
+                    "object": objects[each.object] if each.object else None,
+                    "run": runs[each.run],
+                    "place_short": short(each.place),
+                    "place": bytes.fromhex(each.place),
+                    "content": bytes.fromhex(each.content),
+                    "outcome": each.outcome,
+                    "reason": each.reason,
+                    "kind": each.kind,
+                }
+                for recorded, each in said
+            ],
+        )
+        dates = [
+            {"id": part(recorded.index, n), "sighting": recorded.index, **_members(date)}
+            for recorded, each in said
+            for n, date in enumerate(each.dates)
+        ]
+        if dates:
+            connection.execute(sa.insert(self.tables.dates), dates)
+
+    def _runs(self, connection: sa.Connection, said: list[Said]) -> None:
+        table = self.tables.runs
+        for recorded, each in said:
+            values = {
+                "source": each.source,
+                "party": each.party,
+                "started_at": each.started_at,
+                "tally": json.dumps(plain(each.tally), sort_keys=True),
+                "entry": recorded.index,
+            }
+            key = self._run_key(connection, each.run, {"id": recorded.index, **values})
+            connection.execute(sa.update(table).where(table.c.id == key).values(**values))
+            # a run that was cut off is named once, by the next one to end
+            cut_off = sa.update(table).where(table.c.run.in_(each.interrupted))
+            connection.execute(cut_off.where(table.c.tally.is_(None)).values(tally="{}"))
+
+    def _findings(self, connection: sa.Connection, said: list[Said]) -> None:
+        # two examinations at once find the same: the first one said stays
+        objects = self._need(connection, {each.object for _, each in said})
+        connection.execute(
+            sa.insert(self.tables.findings).prefix_with("OR IGNORE"),
+            [
+                {
+                    "id": recorded.index,
+                    "object": objects[each.object],
+                    "check": each.check,
+                    "version": each.version,
+                    "result": each.result,
+                    "reason": each.reason,
+                }
+                for recorded, each in said
+            ],
+        )
+
+    def _links(self, connection: sa.Connection, said: list[Said]) -> None:
+        objects = self._need(connection, {name for _, each in said for name in (each.a, each.b)})
+        tables, joined = self.tables, set()
+        for recorded, each in said:
+            link = {
+                "id": recorded.index,
+                "a": objects[each.a],
+                "b": objects[each.b],
+                "relation": each.relation,
+                "score": each.score,
+                "matcher": each.matcher,
+            }
+            # two matchings at once find the same: the first one said stays, with its segments
+            if not connection.execute(
+                sa.insert(tables.links).prefix_with("OR IGNORE"), link
+            ).rowcount:
+                continue
+            if each.segments:
+                rows = [
+                    {"id": part(recorded.index, n), "link": recorded.index, **_members(segment)}
+                    for n, segment in enumerate(each.segments)
+                ]
+                connection.execute(sa.insert(tables.segments), rows)
+            if each.relation == "same_footage":
+                joined |= {objects[each.a], objects[each.b]}
+        regroup(connection, tables, joined)
+
+    def _risks(self, connection: sa.Connection, said: list[Said]) -> None:
+        rows = [{"id": recorded.index, "decision": each.decision} for recorded, each in said]
+        connection.execute(sa.insert(self.tables.risks), rows)
+
+    def _erased(self, connection: sa.Connection, said: list[Said]) -> None:
+        rows = [
+            {"id": part(recorded.index, n), "by_entry": recorded.index, **_members(value)}
+            for recorded, each in said
+            for n, value in enumerate(each.values)
+        ]
+        if rows:
+            connection.execute(sa.insert(self.tables.erased), rows)
+
+    def _people(self, connection: sa.Connection, said: list[Said]) -> None:
+        table = self.tables.people
+        for recorded, each in said:
+            for key, state in _key_changes(recorded.entry, each):
+                change = sa.update(table).where(table.c.key == key).values(state=state)
+                if not connection.execute(change).rowcount:
+                    connection.execute(sa.insert(table), {"key": key, "state": state})
+
+
+def _key_changes(entry: Entry, said: Any) -> list[tuple[str, str]]:
+    match said:
+        case Genesis():
+            return [(entry.by, "active")]
+        case PersonAdded(key=new):
+            return [(_id(new), "active")]
+        case KeyRotated(use="person", old=old, new=new):
+            return [(_id(old), "rotated"), (_id(new), "active")]
+        case KeyRevoked(key=key):
+            return [(key, "revoked")]
+    return []
+
+
+def _id(encoded: str) -> str:
+    return key_id(base64.b64decode(encoded))
+
+
+def _members(value: Any) -> dict[str, Any]:
+    members = plain(value)
+    assert isinstance(members, dict)
+    return members

@@ -1,0 +1,233 @@
+"""The `Queries` port over the catalog's tables."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import sqlalchemy as sa
+
+from witnessmark.catalog.projection import Projection
+from witnessmark.catalog.tables import Tables, short
+from witnessmark.errors import NotFound
+from witnessmark.model import DatedBy, LinkSegment
+from witnessmark.ports import LinkRow, Member, ObjectRow, RunRow, Seen, SightingRow
+
+Read = Callable[[], AbstractContextManager[sa.Connection]]
+_CHUNK = 500
+
+
+class SqlQueries:
+    """Reads through `read`, which opens a snapshot of the database."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self._tables = Tables()
+
+    def seen(self, places: Sequence[str]) -> dict[str, set[Seen]]:
+        """See `Queries.seen`."""
+        s, o = self._tables.sightings, self._tables.objects
+        found: dict[str, set[Seen]] = {place: set() for place in places}
+        query = sa.select(s.c.place, o.c.sha256, s.c.outcome, s.c.reason, s.c.content).outerjoin(
+            o, o.c.id == s.c.object
+        )
+        with self._read() as connection:
+            for start in range(0, len(places), _CHUNK):
+                numbers = {short(place) for place in places[start : start + _CHUNK]}
+                for place, sha256, outcome, reason, content in connection.execute(
+                    query.where(s.c.place_short.in_(numbers))
+                ):
+                    if place.hex() in found:
+                        name = sha256.hex() if sha256 is not None else None
+                        found[place.hex()].add(Seen(name, outcome, reason, content.hex()))
+        return found
+
+    def counts(self) -> dict[str, int]:
+        """See `Queries.counts`."""
+        t = self._tables
+        parts = {
+            "objects": sa.func.count(t.objects.c.id),
+            "bytes": sa.func.coalesce(sa.func.sum(t.objects.c.size), 0),
+            "sightings": sa.func.count(t.sightings.c.id),
+            "runs": sa.func.count(t.runs.c.id),
+            "findings": sa.func.count(t.findings.c.id),
+            "links": sa.func.count(t.links.c.id),
+            "recordings": sa.func.count(t.members.c.recording.distinct()),
+        }
+        with self._read() as connection:
+            return {name: connection.scalar(sa.select(each)) or 0 for name, each in parts.items()}
+
+    def objects(self, kinds: Sequence[str] = ()) -> list[ObjectRow]:
+        """See `Queries.objects`."""
+        query = self._objects()
+        if kinds:
+            query = query.where(self._tables.objects.c.kind.in_(kinds))
+        return self._object_rows(query)
+
+    def object(self, sha256: str) -> ObjectRow:
+        """See `Queries.object`."""
+        name = sha256.removeprefix("sha256:").lower()
+        if not re.fullmatch(r"[0-9a-f]{4,64}", name):
+            raise NotFound(f"{sha256[:80]!r} is not (the start of) the SHA-256 of an object.")
+        low, high = short(name.ljust(64, "0")), short(name.ljust(64, "f"))
+        rows = self._object_rows(
+            self._objects().where(self._tables.objects.c.short.between(low, high))
+        )
+        rows = [row for row in rows if row.sha256.startswith(name)]
+        if len(rows) != 1:
+            count = "Several objects start" if rows else "No object starts"
+            raise NotFound(f"{count} with {name}.", todo="'witnessmark show' lists them.")
+        return rows[0]
+
+    def held(self, names: Sequence[str]) -> set[str]:
+        """See `Queries.held`."""
+        with self._read() as connection:
+            return set(Projection(self._tables).object_ids(connection, names))
+
+    def unexamined(self, check: str, version: str) -> list[ObjectRow]:
+        """See `Queries.unexamined`."""
+        o, f = self._tables.objects, self._tables.findings
+        done = sa.select(f.c.object).where(f.c.check == check, f.c.version == version)
+        return self._object_rows(self._objects().where(o.c.id.not_in(done)))
+
+    def _objects(self) -> sa.Select[Any]:
+        o = self._tables.objects
+        return sa.select(o.c.id, o.c.sha256, o.c.size, o.c.kind).order_by(o.c.id)
+
+    def _object_rows(self, query: sa.Select[Any]) -> list[ObjectRow]:
+        with self._read() as connection:
+            rows = connection.execute(query).all()
+        return [ObjectRow(key, sha256.hex(), size, kind) for key, sha256, size, kind in rows]
+
+    def sightings(self, sha256: str | None = None) -> list[SightingRow]:
+        """See `Queries.sightings`."""
+        s, o, r = self._tables.sightings, self._tables.objects, self._tables.runs
+        query = (
+            sa.select(s, o.c.sha256, r.c.run.label("run_name"), r.c.source, r.c.party)
+            .outerjoin(o, o.c.id == s.c.object)
+            .join(r, r.c.id == s.c.run)
+            .order_by(s.c.id)
+        )
+        if sha256 is not None:
+            query = query.where(s.c.object == self.object(sha256).entry)
+        with self._read() as connection:
+            rows = connection.execute(query).all()
+            dates = self._dates(connection, [row.id for row in rows])
+        return [
+            SightingRow(
+                row.id,
+                row.sha256.hex() if row.sha256 is not None else None,
+                row.run_name,
+                row.source,
+                row.party,
+                row.outcome,
+                row.reason,
+                tuple(dates[row.id]),
+            )
+            for row in rows
+        ]
+
+    def _dates(
+        self, connection: sa.Connection, sightings: Sequence[int]
+    ) -> defaultdict[int, list[DatedBy]]:
+        d = self._tables.dates
+        found: defaultdict[int, list[DatedBy]] = defaultdict(list)
+        for start in range(0, len(sightings), _CHUNK):
+            query = sa.select(d.c.sighting, d.c.what, d.c.at, d.c.grade, d.c.bounds_media)
+            part = query.where(d.c.sighting.in_(sightings[start : start + _CHUNK]))
+            for sighting, what, at, grade, bounds in connection.execute(part.order_by(d.c.id)):
+                dated = DatedBy(what=what, at=at, grade=grade, bounds_media=bounds)
+                found[sighting].append(dated)
+        return found
+
+    def findings(self, sha256: str) -> list[int]:
+        """See `Queries.findings`."""
+        f = self._tables.findings
+        query = sa.select(f.c.id).where(f.c.object == self.object(sha256).entry).order_by(f.c.id)
+        with self._read() as connection:
+            return list(connection.scalars(query))
+
+    def runs(self) -> list[RunRow]:
+        """See `Queries.runs`."""
+        r = self._tables.runs
+        with self._read() as connection:
+            rows = connection.execute(sa.select(r).order_by(r.c.id)).all()
+        return [
+            RunRow(
+                row.id if row.entry is None else row.entry,
+                row.run,
+                row.source,
+                row.party,
+                row.started_at,
+                json.loads(row.tally) if row.tally else None,
+            )
+            for row in rows
+        ]
+
+    def links(self, sha256: str | None = None) -> list[LinkRow]:
+        """See `Queries.links`."""
+        n, s = self._tables.links, self._tables.segments
+        a, b = self._tables.objects.alias("a"), self._tables.objects.alias("b")
+        query = (
+            sa.select(n.c.id, a.c.sha256, b.c.sha256, n.c.relation, n.c.score)
+            .join(a, a.c.id == n.c.a)
+            .join(b, b.c.id == n.c.b)
+            .order_by(n.c.id)
+        )
+        if sha256 is not None:
+            key = self.object(sha256).entry
+            query = query.where((n.c.a == key) | (n.c.b == key))
+        segments: defaultdict[int, list[LinkSegment]] = defaultdict(list)
+        with self._read() as connection:
+            rows = connection.execute(query).all()
+            for start in range(0, len(rows), _CHUNK):
+                keys = [row[0] for row in rows[start : start + _CHUNK]]
+                part = sa.select(s).where(s.c.link.in_(keys)).order_by(s.c.id)
+                for each in connection.execute(part).mappings():
+                    members = {k: v for k, v in each.items() if k not in ("id", "link")}
+                    segments[each["link"]].append(LinkSegment(**members))
+        return [
+            LinkRow(key, one.hex(), other.hex(), relation, score, tuple(segments[key]))
+            for key, one, other, relation, score in rows
+        ]
+
+    def recordings(self) -> dict[int, list[Member]]:
+        """See `Queries.recordings`."""
+        m, o = self._tables.members, self._tables.objects
+        query = (
+            sa.select(m.c.recording, o.c.sha256, m.c.start, m.c.end)
+            .join(o, o.c.id == m.c.object)
+            .order_by(m.c.recording, m.c.object, m.c.start)
+        )
+        found: dict[int, list[Member]] = {}
+        with self._read() as connection:
+            for recording, sha256, start, end in connection.execute(query):
+                found.setdefault(recording, []).append(Member(sha256.hex(), start, end))
+        return found
+
+    def acts(self, *types: str) -> list[int]:
+        """See `Queries.acts`."""
+        a = self._tables.acts
+        with self._read() as connection:
+            return list(
+                connection.scalars(sa.select(a.c.id).where(a.c.type.in_(types)).order_by(a.c.id))
+            )
+
+    def erased(self, entry: int) -> set[str]:
+        """See `Queries.erased`."""
+        e = self._tables.erased
+        with self._read() as connection:
+            return set(connection.scalars(sa.select(e.c.field).where(e.c.entry == entry)))
+
+    def risk(self, entry: int) -> str:
+        """See `Queries.risk`."""
+        r = self._tables.risks
+        with self._read() as connection:
+            decision: str | None = connection.scalar(sa.select(r.c.decision).where(r.c.id == entry))
+        if decision is None:
+            raise NotFound(f"Entry {entry} is not a risk record.")
+        return decision

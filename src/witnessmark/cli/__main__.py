@@ -1,0 +1,5 @@
+"""`python -m witnessmark.cli`."""
+
+from witnessmark.cli.app import main
+
+main()

@@ -1,0 +1,112 @@
+"""All commands together, and the one place where errors become sentences and exit codes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+import typer
+
+from witnessmark.cli import handing_over, looking, making, verifying
+from witnessmark.cli.output import complain
+from witnessmark.errors import StoreFailure, WitnessmarkError
+
+app = typer.Typer(
+    name="witnessmark",
+    help="Collect, preserve, match, examine and hand over video evidence.\n\n"
+    "Exit status: 0 fine; 1 something failed and is listed; 2 wrong use.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for module in (making, verifying, looking, handing_over):
+    module.register(app)
+
+
+def spread(arguments: Sequence[str], option: str) -> list[str]:
+    """`--against A B C` as `--against A --against B --against C`."""
+    out: list[str] = []
+    inside = False
+    for argument in arguments:
+        if argument == option:
+            inside = True
+        elif argument.startswith("-"):
+            inside = False
+            out.append(argument)
+        else:
+            out += [option, argument] if inside else [argument]
+    return out
+
+
+class Stopped(BaseException):
+    """Somebody pressed Ctrl-C, or the system asks the program to end."""
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise Stopped
+
+
+def _sentences(error: Exception) -> WitnessmarkError:
+    """What the system refused, or what no check of ours had foreseen, for people."""
+    match error:
+        case OSError(filename=None):
+            what = f"The system refused: {error.strerror or error}."
+        case OSError():
+            what = f"{error.filename}: {error.strerror}."
+        case OverflowError():
+            what = "A number is too large."
+        case RecursionError():
+            what = "Something is nested too deeply to be read."
+        case _:
+            what = f"Some text is not Unicode: {error}."
+    return StoreFailure(
+        what,
+        kept="Everything acknowledged before is safe.",
+        todo="Is it the right path, and may you read and write there? 'witnessmark check' looks "
+        "at the whole archive.",
+        code="system",
+    )
+
+
+def _silence() -> None:
+    """Lets nothing be written to standard output any more, also not while the program ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def main() -> None:
+    """Runs the program and exits: 0 fine, 1 failed, 2 wrong use."""
+    # an exception of our own, because typer turns KeyboardInterrupt into a bare "Aborted."
+    signal.signal(signal.SIGINT, _stop)
+    signal.signal(signal.SIGTERM, _stop)
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["match"]:
+        arguments = spread(arguments, "--against")
+    try:
+        try:
+            app(arguments)
+        finally:
+            sys.stdout.flush()  # a full disk shows here, where it can be said
+    except WitnessmarkError as error:
+        complain(error, as_json="--json" in arguments)
+        sys.exit(1)
+    except Stopped:
+        sys.stderr.write(
+            "witnessmark: stopped.\n  kept: everything acknowledged so far.\n"
+            "  next: the same command goes on with what is left.\n"
+        )
+        sys.exit(1)
+    except BrokenPipeError:
+        _silence()
+        sys.exit(1)
+    except (OSError, OverflowError, RecursionError, UnicodeError) as error:
+        try:
+            complain(_sentences(error), as_json="--json" in arguments)
+            sys.stdout.flush()
+        except OSError:
+            _silence()
+        sys.exit(1)

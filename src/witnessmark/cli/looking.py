@@ -1,0 +1,317 @@
+"""`status`, `show`, `log`, `keys`."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from witnessmark.cli.options import ArchiveOption, JsonOption, KeyFileOption, entry_number, opened
+from witnessmark.cli.output import dump, safe, say, size, table
+
+if TYPE_CHECKING:
+    from witnessmark.archive import Archive
+    from witnessmark.ports import SightingRow
+
+
+def status(archive: ArchiveOption = Path(), as_json: JsonOption = False) -> None:
+    """What the archive holds, for which parties, and what is left to do.
+
+    Example: witnessmark status --archive ~/archive
+    """
+    from witnessmark.custody import place
+
+    with opened(archive, reading=True) as held:
+        counts = held.queries.counts()
+        runs = held.queries.runs()
+        per_party = Counter(row.party or "unfinished run" for row in runs)
+        left = _left(held)
+        head = held.journal.head()
+        found: dict[str, Any] = {
+            "origin": held.origin,
+            "entries": head.size if head else 0,
+            **counts,
+            "runs_per_party": dict(per_party),
+            "parties": list(held.scope().parties),
+            "unfinished_runs": [row.run for row in runs if row.tally is None],
+            "left": left,
+            "anchored": False,
+            "warnings": place.warnings(archive),
+        }
+    if as_json:
+        dump(found)
+        return
+    say(f"{found['origin']}: {counts['objects']} objects ({size(counts['bytes'])}), "
+        f"{counts['sightings']} sightings, {counts['findings']} findings, "
+        f"{counts['recordings']} groups of matching footage; "
+        f"{found['entries']} entries.")  # fmt: skip
+    say("Unanchored: nothing outside proves yet when this record existed.")
+    rows = [(party, per_party.get(party, 0)) for party in found["parties"]]
+    rows += [(p, n) for p, n in sorted(per_party.items()) if p not in found["parties"]]
+    say("Runs per party's channels:")
+    table(rows)
+    if rows and any(n for _, n in rows) and any(not n for p, n in rows if p in found["parties"]):
+        say("! One-sided collection: some party's channels were never looked at.")
+    for name, number in left.items():
+        if number:
+            say(f"Left to do: {number} {name}.")
+    for warning in found["warnings"]:
+        say(f"! {warning}")
+
+
+def _left(held: Archive) -> dict[str, int]:
+    from importlib.metadata import entry_points
+
+    left = {}
+    for point in entry_points(group="witnessmark.examinations"):
+        check = point.load()()
+        left[f"objects without the check '{check.name}'"] = len(
+            held.queries.unexamined(check.name, check.version)
+        )
+    return left
+
+
+def show(
+    what: Annotated[
+        str, typer.Argument(help="Start of an object's SHA-256, or an entry's number.")
+    ] = "",
+    archive: ArchiveOption = Path(),
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Shows matching footage with its sightings; or one object; or one entry.
+
+    Protected values are shown when you are unlocked (passphrase or key file).
+
+    Examples: witnessmark show; witnessmark show 3f9a0c51; witnessmark show 17
+    """
+    with opened(archive, key_file, unlock=bool(what), reading=True) as held:
+        if not what:
+            _show_footage(held, as_json)
+        elif (entry := entry_number(what)) is not None and not _is_object(held, what, entry):
+            _show_entry(held, entry, as_json)
+        else:
+            _show_object(held, what, as_json)
+
+
+def _is_object(held: Archive, what: str, entry: int) -> bool:
+    """Whether digits are the start of an object's name and not the number of an entry."""
+    from witnessmark.errors import NotFound
+
+    try:
+        held.queries.object(what)
+    except NotFound:
+        return False
+    head = held.journal.head()
+    return head is None or entry >= head.size
+
+
+def _show_footage(held: Archive, as_json: bool) -> None:
+    recordings = held.queries.recordings()
+    sightings: dict[str, list[SightingRow]] = {}
+    for row in held.queries.sightings():
+        if row.sha256:
+            sightings.setdefault(row.sha256, []).append(row)
+    for number, (recording, members) in enumerate(sorted(recordings.items()), 1):
+        rows: list[dict[str, Any]] = [
+            {
+                "object": member.sha256,
+                "start": member.start / 1000,
+                "end": member.end / 1000,
+                "sightings": [_sighting(row) for row in sightings.get(member.sha256, [])],
+            }
+            for member in members
+        ]
+        if as_json:
+            dump({"recording": recording, "members": rows})
+            continue
+        say(f"Matching footage {number}: {len(rows)} objects")
+        for shown in rows:
+            say(f"  {shown['object'][:12]}  {shown['start']:.1f}-{shown['end']:.1f} s")
+            for seen in shown["sightings"]:
+                say(f"      channel of {safe(seen['party'] or 'unknown')}, {seen['source']}"
+                    f"{_dates(seen['dates'])}")  # fmt: skip
+    if not recordings and not as_json:
+        say("No matching footage is recorded. 'witnessmark match' looks for it.")
+
+
+def _sighting(row: SightingRow) -> dict[str, Any]:
+    from witnessmark.model.statement import plain
+
+    return {
+        "entry": row.entry,
+        "party": row.party,
+        "source": row.source,
+        "outcome": row.outcome,
+        "dates": [plain(date) for date in row.dates],
+    }
+
+
+_GRADES = {"stated": "stated in a handed-over file", "observed": "observed live by us"}
+
+
+def _dates(dates: list[dict[str, Any]]) -> str:
+    return "".join(
+        f"; {safe(each['what']).replace('_', ' ')} {safe(each['at'])} "
+        f"({_GRADES.get(each['grade'], each['grade'])})"
+        for each in dates
+    )
+
+
+def _show_object(held: Archive, name: str, as_json: bool) -> None:
+    row = held.queries.object(name)
+    sightings = [_sighting(each) for each in held.queries.sightings(row.sha256)]
+    findings = [held.journal.entry(index) for index in held.queries.findings(row.sha256)]
+    links = held.queries.links(row.sha256)
+    if as_json:
+        dump(
+            {
+                "object": row.sha256,
+                "size": row.size,
+                "kind": row.kind,
+                "entry": row.entry,
+                "sightings": sightings,
+                "findings": [dict(each.entry.fields) for each in findings],
+                "links": [[link.a, link.b, link.relation, link.score] for link in links],
+            }
+        )
+        return
+    say(f"{row.sha256}\n  {row.kind}, {size(row.size)}; entry {row.entry}; unanchored")
+    for each in sightings:
+        say(f"  seen: entry {each['entry']}, channel of {safe(each['party'])}"
+            f"{_dates(each['dates'])}")  # fmt: skip
+        _show_protected(held, each["entry"], indent="      ")
+    for finding in findings:
+        fields = finding.entry.fields
+        say(f"  {fields['check']}: {fields['result']} {fields.get('reason', '')}".rstrip())
+    for link in links:
+        other = link.b if link.a == row.sha256 else link.a
+        say(f"  {link.relation.replace('_', ' ')}: {other[:12]}, score {link.score}")
+
+
+def _show_entry(held: Archive, index: int, as_json: bool) -> None:
+    recorded = held.journal.entry(index)
+    members = json.loads(recorded.body)
+    if as_json:
+        dump({"index": index, "leaf": recorded.leaf.hex(), "entry": members,
+              "protected": _protected(held, index)})  # fmt: skip
+        return
+    say(f"entry {index} of {held.origin}, leaf {recorded.leaf.hex()}")
+    say(json.dumps(members, ensure_ascii=True, indent=2, sort_keys=True))
+    _show_protected(held, index, indent="  ")
+
+
+def _protected(held: Archive, index: int) -> Mapping[str, Any]:
+    from witnessmark.archive.protecting import values
+    from witnessmark.errors import Erased, Locked
+
+    found: dict[str, Any] = {}
+    for name, ref in values(held, index).items():
+        try:
+            found[name] = held.vault.open(ref).value
+        except Locked:
+            found[name] = {"state": "locked"}
+        except Erased:
+            found[name] = {"state": "erased"}
+    return found
+
+
+def _show_protected(held: Archive, index: int, indent: str) -> None:
+    for name, value in _protected(held, index).items():
+        state = value.get("state") if isinstance(value, dict) and len(value) == 1 else None
+        if state == "locked":
+            continue
+        text = f"({state})" if state else value if isinstance(value, str) else json.dumps(value)
+        say(f"{indent}{name}: {safe(text)[:300]}")
+
+
+def log(
+    last: Annotated[int, typer.Option("--last", "-n", help="How many entries.")] = 20,
+    archive: ArchiveOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """The newest entries of the record.
+
+    Example: witnessmark log -n 50
+    """
+    with opened(archive, reading=True) as held:
+        head = held.journal.head()
+        end = head.size if head else 0
+        for each in held.journal.read(max(0, end - last)):
+            entry = each.entry
+            if as_json:
+                dump({"index": each.index, "entry": json.loads(each.body)})
+            else:
+                about = " ".join(name[:19] for name in entry.about)
+                say(f"{each.index:>8}  {entry.at}  {entry.by[:12]}  {entry.type:<22} {about}")
+
+
+def keys(
+    add_person: Annotated[
+        str, typer.Option("--add-person", help="Give this person keys of their own.")
+    ] = "",
+    new_key_file: Annotated[
+        Path | None, typer.Option("--new-key-file", help="That person's key file.")
+    ] = None,
+    archive: ArchiveOption = Path(),
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The archive's key, to give to others by another way, and its people's key ids.
+
+    Examples: witnessmark keys --archive ~/archive > our-archive.key;
+    witnessmark keys --add-person "Her Name"
+    """
+    if add_person:
+        _add_person(add_person, new_key_file, archive, key_file, as_json)
+        return
+    from witnessmark.record.history import KEY_ENTRIES, History
+
+    with opened(archive, reading=True) as held:
+        history = History()
+        for index in held.queries.acts(*KEY_ENTRIES):
+            history.add(held.journal.entry(index))
+        if as_json:
+            dump({"archive": held.trust, "people": sorted(history.people),
+                  "revoked": sorted(history.revoked)})  # fmt: skip
+            return
+        say(f"# {held.origin}: people {', '.join(sorted(history.people))}")
+        say(held.trust)
+
+
+def _add_person(
+    name: str, new_key_file: Path | None, archive: Path, key_file: Path | None, as_json: bool
+) -> None:
+    import os
+    import sys
+
+    from witnessmark.errors import BadInput
+
+    given = new_key_file.read_bytes() if new_key_file else b""
+    if not given:
+        given = os.environ.get("WITNESSMARK_NEW_PASSPHRASE", "").encode()
+    if not given and sys.stdin.isatty():
+        prompt = "The new person's passphrase"
+        given = typer.prompt(prompt, hide_input=True, confirmation_prompt=True).encode()
+    if len(given) < 8:
+        raise BadInput(
+            "The new person has no passphrase of at least 8 characters.",
+            kept="Nothing was changed.",
+            todo="They set WITNESSMARK_NEW_PASSPHRASE, or give a --new-key-file.",
+        )
+    with opened(archive, key_file, unlock=True) as held:
+        added = held.add_person(name, given)
+    if as_json:
+        dump({"person": added})
+    else:
+        say(f"{added} added. Each person opens the vault with their own passphrase.")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    for command in (status, show, log, keys):
+        app.command()(command)

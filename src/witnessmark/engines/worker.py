@@ -1,0 +1,57 @@
+"""A worker process: opens nothing, knows nothing, turns one open file into one result.
+
+Started as `python -m witnessmark.engines.worker SOCKET MEMORY MODULE...`: imports the modules,
+gives up its rights, then answers requests on the socket until it closes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from witnessmark.engines import sandbox
+from witnessmark.engines.frames import Connection
+from witnessmark.ports import Result
+
+
+def _answer(connection: Connection, functions: dict[str, Callable[..., Result]]) -> bool:
+    message, descriptor = connection.receive_with_file()
+    if message is None or descriptor is None:
+        return False
+    request, _ = message
+    with os.fdopen(descriptor, "rb") as file:
+        try:
+            name = request["function"]
+            if name not in functions:
+                module, _, attribute = name.partition(":")
+                functions[name] = getattr(importlib.import_module(module), attribute)
+            result = functions[name](file, request["params"])
+            reply: dict[str, Any] = {"value": result.value}
+            connection.send(reply, result.blobs)
+        except MemoryError:
+            connection.send({"failure": "memory", "detail": ""}, {})
+        # whatever goes wrong with hostile bytes is an outcome of this task, and said as such
+        except Exception as error:  # noqa: BLE001
+            detail = f"{type(error).__name__}: {error}"[:500]
+            connection.send({"failure": "error", "detail": detail}, {})
+    return True
+
+
+def main(arguments: list[str]) -> None:
+    """Serves until the other side closes."""
+    number, memory, *modules = arguments
+    connection = Connection(socket.socket(fileno=int(number)))
+    for module in modules:
+        importlib.import_module(module)
+    connection.send({"sandbox": sandbox.close_in(int(memory))}, {})
+    functions: dict[str, Callable[..., Result]] = {}
+    while _answer(connection, functions):
+        pass
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,50 @@
+"""Frozen types of what the record says. Standard library only; one file a noun.
+
+`STATEMENTS` maps every entry type to its class. Importing this package registers them all.
+"""
+
+from witnessmark.model.entry import KEY_ID, Entry, Recorded, key_id
+from witnessmark.model.export import ExportMade
+from witnessmark.model.finding import FindingRecorded
+from witnessmark.model.genesis import Genesis
+from witnessmark.model.json import Json
+from witnessmark.model.key import KeyRevoked, KeyRotated
+from witnessmark.model.link import LinkFound, LinkSegment
+from witnessmark.model.object import ObjectStored
+from witnessmark.model.person import PersonAdded
+from witnessmark.model.protected import Protected, ValueDisclosed, ValueErased
+from witnessmark.model.risk import RiskRecorded
+from witnessmark.model.run import RunRecorded, Tally
+from witnessmark.model.scope import Scope, ScopeChanged
+from witnessmark.model.sighting import Attachment, DatedBy, SightingRecorded
+from witnessmark.model.statement import STATEMENTS, Statement
+
+__all__ = [
+    "KEY_ID",
+    "STATEMENTS",
+    "Attachment",
+    "DatedBy",
+    "Entry",
+    "ExportMade",
+    "FindingRecorded",
+    "Genesis",
+    "Json",
+    "KeyRevoked",
+    "KeyRotated",
+    "LinkFound",
+    "LinkSegment",
+    "ObjectStored",
+    "PersonAdded",
+    "Protected",
+    "Recorded",
+    "RiskRecorded",
+    "RunRecorded",
+    "Scope",
+    "ScopeChanged",
+    "SightingRecorded",
+    "Statement",
+    "Tally",
+    "ValueDisclosed",
+    "ValueErased",
+    "key_id",
+]

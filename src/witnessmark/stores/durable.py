@@ -1,0 +1,49 @@
+"""Making files and folders survive a power cut. The only place that calls `fsync`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def sync_file(descriptor: int) -> None:
+    """Forces a file's bytes to the disk."""
+    os.fsync(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Forces a folder's names to the disk.
+
+    Windows has no way to do this; its file systems journal renames, which is what is relied on
+    there (untested).
+    """
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Creates `folder` (its parent must exist) so that it is there after a power cut."""
+    if not folder.is_dir():
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
+
+
+def write_file(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Puts a small file in place at once and durably; readers see the old bytes or the new."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            sync_file(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)

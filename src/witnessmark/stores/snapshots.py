@@ -1,0 +1,67 @@
+"""Databases as files: consistent copies of them, and what a copy says of itself."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from witnessmark.errors import Refused, StoreFailure
+from witnessmark.stores.durable import sync_file
+
+_KEPT = "The backup was not touched."
+
+
+def take(source: Path, copy: Path) -> None:
+    """Writes a consistent, durable copy of a database that others may be writing to."""
+    copy.unlink(missing_ok=True)
+    with (
+        closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as reading,
+        closing(sqlite3.connect(copy)) as writing,
+    ):
+        reading.backup(writing)
+    with open(copy, "rb+") as file:
+        sync_file(file.fileno())
+    copy.chmod(0o600)
+
+
+def fold(database: Path) -> None:
+    """Folds a write-ahead log in. Raises `Refused` (`busy`) while another program has it open."""
+    # leaving WAL takes the database for itself, so it also shows whether anybody has it open
+    try:
+        with closing(sqlite3.connect(database, timeout=5)) as connection:
+            connection.execute("PRAGMA synchronous = FULL")
+            (mode,) = connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error):
+            raise _unreadable(database, error) from error
+        mode = "locked"
+    except sqlite3.DatabaseError as error:
+        raise _unreadable(database, error) from error
+    if mode != "delete":
+        raise Refused(
+            f"{database.parent} is open in another program.",
+            kept=_KEPT,
+            todo="Close whatever works with the backup, then run it again.",
+            code="busy",
+        )
+
+
+def _unreadable(database: Path, error: Exception) -> StoreFailure:
+    return StoreFailure(
+        f"{database} cannot be read: {error}.",
+        kept=_KEPT,
+        todo="Back up into another folder, then look at this one's disk.",
+        code="database",
+    )
+
+
+def newest_note(record: Path) -> bytes | None:
+    """The newest checkpoint in the record at this path."""
+    try:
+        with closing(sqlite3.connect(f"{record.resolve().as_uri()}?mode=ro", uri=True)) as reading:
+            query = "SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1"
+            found = reading.execute(query).fetchone()
+    except sqlite3.DatabaseError as error:
+        raise _unreadable(record, error) from error
+    return found[0] if found else None

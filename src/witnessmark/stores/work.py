@@ -1,0 +1,107 @@
+"""`derived/work.db`: what is only worth remembering. Losing it costs time, never a fact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from witnessmark.errors import StoreFailure
+from witnessmark.stores.database import Database
+
+tables = sa.MetaData()
+READ = sa.Table(
+    "read_files",
+    tables,
+    sa.Column("place", sa.Text, primary_key=True),
+    sa.Column("sign", sa.Text, nullable=False),
+)
+COMPARED = sa.Table(
+    "compared",
+    tables,
+    sa.Column("a", sa.Integer, primary_key=True),
+    sa.Column("b", sa.Integer, primary_key=True),
+    sa.Column("matcher", sa.Text, primary_key=True),
+)
+
+
+RUNNING = sa.Table(
+    "running",
+    tables,
+    sa.Column("run", sa.Text, primary_key=True),
+    sa.Column("process", sa.Integer, nullable=False),
+)
+
+
+class WorkDb:
+    """Signs of files already read, pairs already compared, runs under way."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._open(path)
+        except StoreFailure:
+            # nothing in it is worth more than the archive's opening: start again
+            for left in path.parent.glob(f"{path.name}*"):
+                left.unlink()
+            self._open(path)
+
+    def _open(self, path: Path) -> None:
+        self._database = Database(path)
+        with self._database.write() as connection:
+            tables.create_all(connection)
+
+    def begin(self, run: str, process: int) -> None:
+        """Puts down that a process is at work on a run."""
+        with self._database.write() as connection:
+            connection.execute(sa.insert(RUNNING), {"run": run, "process": process})
+
+    def end(self, run: str) -> None:
+        """The run is over, one way or the other."""
+        with self._database.write() as connection:
+            connection.execute(sa.delete(RUNNING).where(RUNNING.c.run == run))
+
+    def processes(self) -> list[int]:
+        """Processes of all runs under way."""
+        with self._database.read() as connection:
+            return list(connection.scalars(sa.select(RUNNING.c.process)))
+
+    def process(self, run: str) -> int | None:
+        """The process that began a run and has not ended it."""
+        with self._database.read() as connection:
+            return connection.scalar(sa.select(RUNNING.c.process).where(RUNNING.c.run == run))
+
+    def remembered(self, places: list[str]) -> dict[str, str]:
+        """Place to the sign under which it was last read."""
+        query = sa.select(READ.c.place, READ.c.sign).where(READ.c.place.in_(places))
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return {place: sign for place, sign in rows}
+
+    def remember(self, signs: Mapping[str, str]) -> None:
+        """Puts down signs for next time."""
+        if signs:
+            with self._database.write() as connection:
+                connection.exec_driver_sql(
+                    "INSERT OR REPLACE INTO read_files (place, sign) VALUES (?, ?)",
+                    list(signs.items()),
+                )
+
+    def compared(self, matcher: str) -> set[tuple[int, int]]:
+        """Pairs of object keys that this matcher has compared."""
+        query = sa.select(COMPARED.c.a, COMPARED.c.b).where(COMPARED.c.matcher == matcher)
+        with self._database.read() as connection:
+            return {(a, b) for a, b in connection.execute(query)}
+
+    def add_compared(self, pairs: Iterable[tuple[int, int]], matcher: str) -> None:
+        """Puts down compared pairs."""
+        rows = [(a, b, matcher) for a, b in pairs]
+        if rows:
+            with self._database.write() as connection:
+                connection.exec_driver_sql(
+                    "INSERT OR IGNORE INTO compared (a, b, matcher) VALUES (?, ?, ?)", rows
+                )
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._database.close()

@@ -1,0 +1,127 @@
+"""A 256-bit hash of a whole picture, after PDQ, in all eight orientations.
+
+PDQ (Facebook, 2019, "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm"):
+a 64x64 luma picture, the 16x16 lowest frequencies of its cosine transform without the constant
+ones, each bit whether a coefficient is above their median. Ours is 72x72 and made small in
+another way, so its bits are not interchangeable with PDQ's. Mirroring flips the sign of the odd
+frequencies and turning swaps the axes, so the other seven hashes follow from the first one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+#: Four words a hash.
+Hashes = NDArray[np.uint64]
+
+#: Side of the square; three pixels of it make one of a thumbnail.
+SIZE = 72
+_KEPT = 16
+_ROWS = 64
+#: Every how manieth pixel of a line is looked at for borders.
+_SKIP = 3
+#: Samples of a line below which its spread says nothing.
+_FEWEST = 3
+#: A line whose brightest and darkest tenth differ less than this (of 255) belongs to a border.
+_UNIFORM = 6
+#: Less of the picture than this never is the picture.
+_LEAST = 0.3
+
+
+def _cosines() -> Floats:
+    """Rows 1 to 16 of the 72-point DCT-II."""
+    k, n = np.arange(1, _KEPT + 1)[:, None], np.arange(SIZE)[None, :]
+    rows = np.cos(np.pi * k * (2 * n + 1) / (2 * SIZE)) * np.sqrt(2 / SIZE)
+    return np.asarray(rows, np.float32)
+
+
+_DCT = _cosines()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Orientation:
+    """One of eight: how a copy lies against its source.
+
+    Attributes:
+        matrix: 2x2, takes a direction (right, down) in the source to the copy.
+    """
+
+    name: str
+    matrix: tuple[tuple[int, int], tuple[int, int]]
+
+
+#: Turns are clockwise; a mirrored name is mirrored left-right first, then turned.
+ORIENTATIONS = (
+    Orientation("identity", ((1, 0), (0, 1))),
+    Orientation("rotate90", ((0, -1), (1, 0))),
+    Orientation("rotate180", ((-1, 0), (0, -1))),
+    Orientation("rotate270", ((0, 1), (-1, 0))),
+    Orientation("mirror", ((-1, 0), (0, 1))),
+    Orientation("mirror_rotate90", ((0, -1), (-1, 0))),
+    Orientation("mirror_rotate180", ((1, 0), (0, -1))),
+    Orientation("mirror_rotate270", ((0, 1), (1, 0))),
+)
+
+
+def square(picture: Picture) -> Picture:
+    """Squeezed to `SIZE` each way: a change of aspect does not matter."""
+    small = cv2.resize(picture, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
+
+
+def frame_hash(squared: Picture) -> Hashes:
+    """Four words for a picture that went through `square`."""
+    low = _DCT @ squared.astype(np.float32) @ _DCT.T
+    return np.packbits(low > np.median(low)).view(np.uint64)
+
+
+def orient(hashes: Hashes, orientation: Orientation) -> Hashes:
+    """Hashes (n x 4) of the same pictures laid as `orientation` says."""
+    bits = np.unpackbits(hashes.view(np.uint8), axis=-1).reshape(-1, _KEPT, _KEPT)
+    (xx, xy), (yx, yy) = orientation.matrix
+    if xx == 0:
+        bits = bits.transpose(0, 2, 1)
+    odd = (np.arange(1, _KEPT + 1) % 2).astype(np.uint8)
+    if xx + xy < 0:
+        bits = bits ^ odd[None, None, :]
+    if yx + yy < 0:
+        bits = bits ^ odd[None, :, None]
+    return np.packbits(bits.reshape(-1, _KEPT * _KEPT), axis=-1).view(np.uint64)
+
+
+def distances(a: Hashes, b: Hashes) -> NDArray[np.uint16]:
+    """Differing bits of every hash in `a` (n x 4) from every one in `b` (m x 4)."""
+    total = np.zeros((len(a), len(b)), np.uint16)
+    for start in range(0, len(a), _ROWS):  # hours against hours: keep what lies between small
+        part = slice(start, start + _ROWS)
+        for word in range(4):
+            total[part] += np.bitwise_count(a[part, word, None] ^ b[None, :, word])
+    return total
+
+
+def inner(picture: Picture) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of the picture without even borders (letterbox, pillarbox)."""
+    height, width = picture.shape
+    top, bottom = _inner_span(picture)
+    left, right = _inner_span(picture[top:bottom].T)
+    if (right - left) * (bottom - top) < _LEAST * width * height:
+        return 0, 0, width, height
+    return left, top, right, bottom
+
+
+def _inner_span(lines: Picture) -> tuple[int, int]:
+    """First and behind-last row of `lines` that is not even."""
+    lines = lines[:, ::_SKIP]
+    if lines.shape[1] < _FEWEST:  # a thin strip on an even card: too little to tell
+        return 0, len(lines)
+    cut = max(1, lines.shape[1] // 10)
+    ordered = np.partition(lines, (cut, lines.shape[1] - 1 - cut), axis=1)
+    spread = ordered[:, -1 - cut].astype(np.int16) - ordered[:, cut]
+    lively = np.flatnonzero(spread >= _UNIFORM)
+    return (int(lively[0]), int(lively[-1]) + 1) if len(lively) else (0, len(lines))

@@ -1,0 +1,135 @@
+"""Compares two fingerprints: candidates by hash and features, decided by what moves."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+import numpy as np
+
+from witnessmark.verification.matching.align import GAP
+from witnessmark.verification.matching.candidates import Placement, by_features, by_hash
+from witnessmark.verification.matching.fingerprint import Fingerprint
+from witnessmark.verification.matching.motion import Aligned, Laid
+
+VERSION = "1"
+#: Share of the query from which no further placement is looked at.
+_EXPLAINED = 0.8
+#: Shortest stretch, seconds.
+SHORTEST = 1.5
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Segment:
+    """Seconds of the query that show seconds of the reference.
+
+    Attributes:
+        rate: seconds of the reference for one of the query.
+        transform: how the query lies against the reference (`identity`, `mirror`, ...).
+    """
+
+    query: tuple[float, float]
+    reference: tuple[float, float]
+    rate: float
+    transform: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Match:
+    """What two videos share.
+
+    Attributes:
+        relation: `same_footage`, or `same_scene` when only what stands still agrees.
+        score: 0 to 1; for footage the mean agreement of what moves, for a scene the share of the
+            query's pictures that agree.
+        segments: for a scene, from the first to the last picture that agrees, on each side.
+    """
+
+    relation: str
+    score: float
+    segments: tuple[Segment, ...]
+
+
+_Found = tuple[Segment, Aligned]
+
+
+def match(query: Fingerprint, reference: Fingerprint) -> Match | None:
+    """What `query` and `reference` share, None if nothing was found."""
+    if min(len(query), len(reference)) < 2:
+        return None
+    placements = by_hash(query, reference)
+    footage = _gathered([], query, reference, placements)
+    if _covered(footage, query) < _EXPLAINED:
+        features = by_features(query, reference)
+        placements += features
+        footage = _gathered(footage, query, reference, features)
+    if footage:
+        weights = [segment.query[1] - segment.query[0] for segment, _ in footage]
+        score = float(np.average([aligned.agreement for _, aligned in footage], weights=weights))
+        return Match("same_footage", min(1.0, score), tuple(segment for segment, _ in footage))
+    return _scene(placements)
+
+
+def _gathered(
+    footage: list[_Found], query: Fingerprint, reference: Fingerprint, placements: list[Placement]
+) -> list[_Found]:
+    """What the placements add, until the query is explained."""
+    for placement in placements:
+        if _covered(footage, query) >= _EXPLAINED:
+            break
+        footage = _merged(footage, _same(query, reference, placement))
+    return footage
+
+
+def _same(query: Fingerprint, reference: Fingerprint, placement: Placement) -> Iterable[_Found]:
+    laid = Laid(query, reference, placement)
+    for stretch in laid.stretches():
+        aligned = laid.judged(stretch)
+        if aligned is None or not aligned.same_footage:
+            continue
+        line = aligned.stretch
+        if line.end - line.start < SHORTEST:
+            continue
+        there = line.reference(line.start), line.reference(line.end)
+        yield (
+            Segment(
+                (line.start, line.end),
+                (max(0.0, there[0]), min(reference.duration / 1000, there[1])),
+                line.rate,
+                placement.transform,
+            ),
+            aligned,
+        )
+
+
+def _merged(kept: list[_Found], new: Iterable[_Found]) -> list[_Found]:
+    """One segment for each piece of the query: where two overlap, the one with more evidence."""
+    ranked = sorted([*kept, *new], key=lambda each: -each[1].agreement * each[1].moving)
+    chosen: list[_Found] = []
+    for segment, aligned in ranked:
+        start, end = segment.query
+        shared = sum(
+            max(0.0, min(end, other.query[1]) - max(start, other.query[0])) for other, _ in chosen
+        )
+        if shared <= 0.3 * (end - start):
+            chosen.append((segment, aligned))
+    return sorted(chosen, key=lambda each: each[0].query)
+
+
+def _covered(footage: list[_Found], query: Fingerprint) -> float:
+    """Share of the query that segments explain."""
+    total = sum(segment.query[1] - segment.query[0] for segment, _ in footage)
+    return total / max(query.duration / 1000, 0.1)
+
+
+def _scene(placements: list[Placement]) -> Match | None:
+    """The strongest placement as a scene: what agrees does not move."""
+    if not placements:
+        return None
+    best = max(placements, key=lambda each: len(np.unique(each.query)))
+    times = np.unique(best.query)
+    start, end = float(times[0]), float(times[-1])
+    there = float(best.reference.min()), float(best.reference.max())
+    if end - start < GAP / 2:
+        return None
+    return Match("same_scene", best.share, (Segment((start, end), there, 1.0, best.transform),))

@@ -1,0 +1,247 @@
+"""Decides by what moves: the same take moves the same way at the same time, two takes do not.
+
+Two takes by one fixed camera share background, hashes and features; nothing that stands still
+can tell them apart. So thumbnails are laid onto each other, what stands still is taken away
+(the mean of the seconds around), and the rest must agree along one line of time, for as long as
+both show the scene. The measure is a normalised correlation over space and time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+from witnessmark.verification.matching.align import LEAST, Stretch, align
+from witnessmark.verification.matching.candidates import Placement
+from witnessmark.verification.matching.decode import RATE
+from witnessmark.verification.matching.fingerprint import THUMB, Fingerprint
+
+Floats = NDArray[np.float32]
+
+#: Samples on each side whose mean counts as what stands still: one second.
+_AROUND = round(RATE)
+#: Correlation of two residuals from which they vote.
+_VOTE = 0.35
+#: Votes kept of one query sample.
+_VOTES = 6
+#: Samples compared with all of the other side at a time, to bound memory.
+_BLOCK = 512
+#: Mean square of a residual (levels of 255) below which nothing moves but coding noise.
+STILL = 0.8
+#: Cells that must be comparable.
+_CELLS = 27
+#: Correlation of two thumbnails from which they show one scene.
+_SCENE = 0.6
+#: Samples beyond a stretch may be unlike for a second before it ends.
+_SLACK = round(RATE)
+#: Offsets tried around a line, seconds: samples of two uploads lie up to a sixteenth apart.
+_NUDGES = (-0.06, 0.0, 0.06)
+#: What a rate other than 1 must add in agreement.
+_PLAIN = 0.02
+#: Pictures a second apart that are as like as this come from a camera that stands still.
+_FIXED = 0.6
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Aligned:
+    """A stretch with the evidence along it.
+
+    Attributes:
+        agreement: correlation over space and time of what moves, -1 to 1.
+        moving: seconds with movement.
+        fixed: how like pictures more than a second apart are: near 1 for a fixed camera.
+    """
+
+    stretch: Stretch
+    agreement: float
+    moving: float
+    fixed: float
+
+    @property
+    def same_footage(self) -> bool:
+        """Whether the agreement cannot come from another take.
+
+        Thresholds from edits of 13 real clips and disjoint halves and thirds of 18, in
+        `bench/matching.py`; one clip set the strictest. Without a fixed camera, disjoint parts
+        agreed to .59 over two seconds, true copies from .76. Before a
+        fixed camera, passing cars agreed to .63, and a person's squats, two seconds each time, to
+        .88, to .91 with a rate of their own; true copies of so little lay between .85 and .98. So
+        short movements before a fixed camera must agree nearly fully, or stay a scene.
+        """
+        if self.moving < 1.0:
+            return False
+        if self.fixed < _FIXED:
+            return self.agreement >= max(0.6, 0.6 + 0.1 * (3.0 - self.moving))
+        odd = 0.06 if self.stretch.rate != 1.0 else 0.0
+        return self.agreement >= max(0.65, 0.92 + odd - 0.06 * (self.moving - 2.5))
+
+
+class Laid:
+    """Two fingerprints laid onto each other by a placement, cell for cell (n x p and m x p)."""
+
+    def __init__(self, query: Fingerprint, reference: Fingerprint, placement: Placement) -> None:
+        scale = float(np.abs(np.linalg.det(placement.matrix[:, :2])) ** 0.5)
+        q = _softened(query.thumbs, scale)
+        r = _softened(reference.thumbs, 1 / scale)
+        centres = (np.arange(THUMB) + 0.5) / THUMB
+        x, y = (each.ravel() for each in np.meshgrid(centres, centres))
+        there = placement.matrix @ np.stack([x, y, np.ones_like(x)])
+        margin = 0.5 / THUMB
+        inside = np.all((there >= margin) & (there <= 1 - margin), axis=0)
+        self.cells = int(inside.sum())
+        self.query = query.seconds
+        self.reference = reference.seconds
+        self.q = _sampled(q, there[:, inside])
+        self.r = r.reshape(len(r), -1)[:, inside]
+        self.q_rest, self.q_energy = _residual(self.q)
+        self.r_rest, self.r_energy = _residual(self.r)
+
+    def stretches(self) -> list[Stretch]:
+        """Lines of time along which what moves agrees."""
+        if self.cells < _CELLS or min(len(self.q), len(self.r)) < 2:
+            return []
+        q_rest = np.where(self.q_energy[:, None] < STILL, 0, _unit(self.q_rest))
+        r_rest = np.where(self.r_energy[:, None] < STILL, 0, _unit(self.r_rest)).T
+        votes = []
+        for start in range(0, len(q_rest), _BLOCK):
+            rows, columns, weight = _voters(q_rest[start : start + _BLOCK] @ r_rest)
+            votes.append((self.query[rows + start], self.reference[columns], weight))
+        query, reference, weight = (np.concatenate(each) for each in zip(*votes, strict=True))
+        return align(query, reference, weight)
+
+    def judged(self, stretch: Stretch) -> Aligned | None:
+        """The stretch, extended while both show one scene, with its evidence.
+
+        Few copies are sped up, and over seconds a rate is hard to see: the plain one is tried
+        too, and taken when it explains as much.
+        """
+        found = self._along(stretch)
+        middle = (stretch.start + stretch.end) / 2
+        plain = dataclasses.replace(stretch, rate=1.0, offset=stretch.reference(middle) - middle)
+        straight = self._along(plain)
+        if found is None or straight is None:
+            return found or straight
+        return straight if straight.agreement > found.agreement - _PLAIN else found
+
+    def _along(self, stretch: Stretch) -> Aligned | None:
+        at = stretch.rate * self.query + stretch.offset
+        near = _nearest(self.reference, at)
+        there = np.abs(self.reference[near] - at) <= 0.75 / RATE
+        q_shape, r_shape = _unit(_centred(self.q)), _unit(_centred(self.r[near]))
+        scene = np.einsum("ij,ij->i", q_shape, r_shape)
+        inside = (self.query >= stretch.start) & (self.query <= stretch.end)
+        run = _run(there & (scene >= _SCENE), there & inside)
+        if run.sum() < LEAST:
+            return None
+        # What stands still is taken away anew, over the same pictures on both sides: beyond the
+        # run one of them may show something else.
+        times, (rest, energy) = self.query[run], _residual(self.q[run])
+        others = [_residual(_between(self.r, self.reference, at[run] + nudge)) for nudge in _NUDGES]
+        agreements = [_correlation(rest, other) for other, _ in others]
+        best = int(np.argmax(agreements))
+        agreement, nudge = agreements[best], _NUDGES[best]
+        moving = (energy >= STILL) & (others[best][1] >= STILL)
+        some = np.flatnonzero(run)[:: 1 + int(run.sum()) // _BLOCK]
+        apart = np.abs(self.query[some][:, None] - self.query[some][None, :]) >= 1.0
+        likeness = (q_shape[some] @ r_shape[some].T)[apart]
+        line = dataclasses.replace(
+            stretch,
+            start=float(times[0]),
+            end=float(times[-1]),
+            offset=stretch.offset + float(nudge),
+        )
+        fixed = float(likeness.mean()) if len(likeness) else 1.0
+        return Aligned(line, agreement, float(moving.sum()) / RATE, fixed)
+
+
+def _voters(like: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+    """Rows, columns and values of the few highest of every row that are high enough."""
+    kept = min(_VOTES, like.shape[1])
+    columns = np.argpartition(-like, kept - 1, axis=1)[:, :kept].ravel()
+    rows = np.repeat(np.arange(len(like)), kept)
+    weight = like[rows, columns].astype(np.float64)
+    good = weight > _VOTE
+    return rows[good], columns[good], weight[good]
+
+
+def _nearest(clock: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Index of the nearest of rising times (at least two) for each moment."""
+    after = np.clip(np.searchsorted(clock, at), 1, len(clock) - 1)
+    return after - (at - clock[after - 1] < clock[after] - at)
+
+
+def _between(rows: Floats, clock: NDArray[np.float64], at: NDArray[np.float64]) -> Floats:
+    """Rows between samples, at any moments."""
+    left = np.clip(np.searchsorted(clock, at) - 1, 0, len(clock) - 2)
+    part = np.clip((at - clock[left]) / (clock[left + 1] - clock[left]), 0, 1)
+    share = part.astype(np.float32)[:, None]
+    return rows[left] * (1 - share) + rows[left + 1] * share
+
+
+def _correlation(a: Floats, b: Floats) -> float:
+    """Over all rows at once, so that what moves more counts more."""
+    scale = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    return float((a * b).sum()) / scale if scale > 0 else 0.0
+
+
+def _run(good: NDArray[np.bool_], core: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """From the first to the last of `core`, extended over `good` with small holes."""
+    out = np.zeros(len(good), bool)
+    places = np.flatnonzero(core)
+    if not len(places):
+        return out
+    first, last = int(places[0]), int(places[-1])
+    for step in (-1, 1):
+        end = at = first if step < 0 else last
+        while 0 <= at + step < len(good) and abs(at + step - end) <= _SLACK:
+            at += step
+            if good[at]:
+                end = at
+        first, last = (end, last) if step < 0 else (first, end)
+    out[first : last + 1] = good[first : last + 1] | core[first : last + 1]
+    return out
+
+
+def _softened(thumbs: NDArray[np.uint8], scale: float) -> Floats:
+    """Blurred as much as being shown `scale` times larger in the other one calls for."""
+    pictures = thumbs.astype(np.float32)
+    if scale <= 1.2:
+        return pictures
+    sigma = 0.5 * np.sqrt(scale * scale - 1)
+    place = np.arange(THUMB)
+    kernel = np.exp(-0.5 * ((place[:, None] - place[None, :]) / sigma) ** 2)
+    kernel = (kernel / kernel.sum(axis=1, keepdims=True)).astype(np.float32)
+    soft: Floats = kernel @ pictures @ kernel.T
+    return soft
+
+
+def _sampled(pictures: Floats, points: NDArray[np.float64]) -> Floats:
+    """Values (n x p) between cells at `points` (2 x p, 0 to 1)."""
+    x, y = np.clip(points * THUMB - 0.5, 0, THUMB - 1)
+    left, top = np.minimum(x.astype(int), THUMB - 2), np.minimum(y.astype(int), THUMB - 2)
+    fx, fy = (x - left).astype(np.float32), (y - top).astype(np.float32)
+    upper = pictures[:, top, left] * (1 - fx) + pictures[:, top, left + 1] * fx
+    lower = pictures[:, top + 1, left] * (1 - fx) + pictures[:, top + 1, left + 1] * fx
+    between: Floats = upper * (1 - fy) + lower * fy
+    return between
+
+
+def _centred(rows: Floats) -> Floats:
+    """Rows without their mean: a change of exposure is no movement."""
+    return rows - rows.mean(axis=1, keepdims=True) if rows.shape[1] else rows
+
+
+def _unit(rows: Floats) -> Floats:
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6))
+
+
+def _residual(rows: Floats) -> tuple[Floats, Floats]:
+    """Rows without what stands still around them, and their mean squares."""
+    sums = np.cumsum(np.concatenate([np.zeros((1, rows.shape[1])), rows]), axis=0)
+    places = np.arange(len(rows))
+    low, high = np.maximum(0, places - _AROUND), np.minimum(len(rows), places + _AROUND + 1)
+    mean = (sums[high] - sums[low]) / (high - low)[:, None]
+    rest = _centred((rows - mean).astype(np.float32))
+    return rest, (rest * rest).mean(axis=1) if rows.shape[1] else np.zeros(len(rows), np.float32)
