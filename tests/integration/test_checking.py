@@ -39,7 +39,7 @@ def test_a_whole_archive_holds(filled: Archive) -> None:
     checked = checking.check(filled)
     assert checked.problems == []
     assert checked.entries == size(filled)
-    assert checked.checkpoints == 4  # genesis, items, two runs
+    assert checked.checkpoints == len(list(filled.journal.notes())) >= 4
     assert checked.blobs == 3
 
 

@@ -12,7 +12,7 @@ from itertools import chain
 from witnessmark.archive.archive import Archive
 from witnessmark.catalog.rebuild import Replay, projected_size
 from witnessmark.errors import BadRecord, NotFound, StoreFailure, WitnessmarkError
-from witnessmark.model import FindingRecorded, ObjectStored, Recorded, SightingRecorded
+from witnessmark.model import ObjectStored, Recorded, attachments
 from witnessmark.ports import Journal
 from witnessmark.record.checkpoint import Checkpoint
 from witnessmark.record.history import History
@@ -62,13 +62,9 @@ class _Named(dict[str, int]):
     """Blobs that entries name, with their sizes."""
 
     def add(self, recorded: Recorded) -> None:
-        match recorded.said:
-            case ObjectStored(sha256=sha256, size=size):
-                self[sha256] = size
-            case SightingRecorded(attachments=attachments):
-                self.update({each.sha256: each.size for each in attachments})
-            case FindingRecorded(output=output) if output:
-                self[output.sha256] = output.size
+        if isinstance(recorded.said, ObjectStored):
+            self[recorded.said.sha256] = recorded.said.size
+        self.update({each.sha256: each.size for each in attachments(recorded.said)})
 
 
 class _Record:

@@ -3,6 +3,25 @@
 `STATEMENTS` maps every entry type to its class. Importing this package registers them all.
 """
 
+from witnessmark.model.anchor import (
+    AnchorFailed,
+    AnchorReceived,
+    CosignatureReceived,
+    ForkReported,
+)
+from witnessmark.model.attachments import attachments
+from witnessmark.model.custody import (
+    AuditedPlace,
+    BadCopy,
+    CustodyReceipted,
+    CustodyReceived,
+    CustodyTransferred,
+    Disposed,
+    FixityAudited,
+    MaterialLinked,
+    ObjectDisposed,
+)
+from witnessmark.model.derivative import DerivativeMade, StreamDigest
 from witnessmark.model.entry import KEY_ID, Entry, Recorded, key_id
 from witnessmark.model.export import ExportMade
 from witnessmark.model.finding import FindingRecorded
@@ -22,17 +41,31 @@ from witnessmark.model.statement import STATEMENTS, Statement
 __all__ = [
     "KEY_ID",
     "STATEMENTS",
+    "AnchorFailed",
+    "AnchorReceived",
     "Attachment",
+    "AuditedPlace",
+    "BadCopy",
+    "CosignatureReceived",
+    "CustodyReceipted",
+    "CustodyReceived",
+    "CustodyTransferred",
     "DatedBy",
+    "DerivativeMade",
+    "Disposed",
     "Entry",
     "ExportMade",
     "FindingRecorded",
+    "FixityAudited",
+    "ForkReported",
     "Genesis",
     "Json",
     "KeyRevoked",
     "KeyRotated",
     "LinkFound",
     "LinkSegment",
+    "MaterialLinked",
+    "ObjectDisposed",
     "ObjectStored",
     "PersonAdded",
     "Protected",
@@ -43,8 +76,10 @@ __all__ = [
     "ScopeChanged",
     "SightingRecorded",
     "Statement",
+    "StreamDigest",
     "Tally",
     "ValueDisclosed",
     "ValueErased",
+    "attachments",
     "key_id",
 ]

@@ -14,6 +14,7 @@ from witnessmark.model import (
     Genesis,
     KeyRevoked,
     KeyRotated,
+    ObjectDisposed,
     PersonAdded,
     Recorded,
     Statement,
@@ -37,6 +38,11 @@ SIGNED = frozenset(
         "export.made/1",
         "value.disclosed/1",
         "value.erased/1",
+        "custody.received/1",
+        "custody.transferred/1",
+        "custody.receipted/1",
+        "object.disposed/1",
+        "material.linked/1",
     }
 )
 #: Entry types that change which keys are in force: a package carries all of them.
@@ -126,13 +132,17 @@ class History:
                 raise BadRecord(f"'{other}' keys do not rotate.", code="field")
             case ValueDisclosed() | ValueErased() as said if said.second != "alone":
                 self._check_second(recorded.entry, said)
+            case ObjectDisposed() as said:
+                self._check_second(recorded.entry, said)
             case KeyRevoked(key=revoked, suspect_after=size):
                 self.people.pop(revoked, None)
                 self.revoked[revoked] = index
                 if size is not None:
                     self.suspect[revoked] = size
 
-    def _check_second(self, entry: Entry, said: ValueDisclosed | ValueErased) -> None:
+    def _check_second(
+        self, entry: Entry, said: ValueDisclosed | ValueErased | ObjectDisposed
+    ) -> None:
         if said.second == entry.by or said.second not in self.people:
             raise BadRecord("The second person is not another person in force.", code="author")
         value = strict_base64(said.second_signature, "The second person's signature")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from witnessmark.errors import StoreFailure
-from witnessmark.model import FindingRecorded, Json, ObjectStored, Recorded, SightingRecorded
+from witnessmark.model import Json, ObjectStored, Recorded, attachments
 from witnessmark.ports import Blobs, Journal, Opened
 from witnessmark.record.canonical import canonical
 from witnessmark.record.checkpoint import Checkpoint
@@ -60,14 +60,7 @@ def objects_of(entries: Iterable[Recorded]) -> list[str]:
 
 def attachments_of(entries: Iterable[Recorded]) -> list[str]:
     """Attachments that these entries point to."""
-    names: set[str] = set()
-    for each in entries:
-        match each.said:
-            case SightingRecorded(attachments=attachments):
-                names.update(attachment.sha256 for attachment in attachments)
-            case FindingRecorded(output=output) if output:
-                names.add(output.sha256)
-    return sorted(names)
+    return sorted({blob.sha256 for each in entries for blob in attachments(each.said)})
 
 
 def build(folder: Path, contents: Contents, journal: Journal, blobs: Blobs) -> Built:
@@ -80,8 +73,8 @@ def build(folder: Path, contents: Contents, journal: Journal, blobs: Blobs) -> B
     note = journal.note()
     checkpoint = Checkpoint.parse(parse(note).text)
     objects = objects_of(contents.entries)
-    attachments = [each for each in attachments_of(contents.entries) if each not in objects]
-    for kind, names in (("objects", objects), ("attachments", attachments)):
+    others = [each for each in attachments_of(contents.entries) if each not in objects]
+    for kind, names in (("objects", objects), ("attachments", others)):
         for name in names:
             with blobs.open(name) as file:
                 if bag.copy(f"{kind}/{name}", file) != name:
