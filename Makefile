@@ -1,10 +1,12 @@
-# make demo | test | bench | torture | lint | clean
+# make demo | test | bench | torture | fuzz | lint | clean
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test bench torture lint tools clean
+FUZZ ?= 60
+
+.PHONY: demo test bench torture fuzz lint tools clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed") if sys.version_info < (3, 11) else None'
@@ -29,6 +31,9 @@ bench: $(READY)  ## speed and memory against a floor, in one run
 
 torture: $(READY) tools  ## long fault injection: kills, full disks, power cuts
 	$(BIN)/python -m pytest tests/torture --torture
+
+fuzz: $(READY)  ## mutations of every format that others write
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ)
 
 tools:  ## strace, for the tests that make disks fail; without it they are left out
 	@command -v strace >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \

@@ -161,7 +161,7 @@ def _csv(path: str) -> Iterator[list[str]]:
         raise BadInput(
             f"The sheet {path} cannot be read.", todo="Check its permissions."
         ) from error
-    head = text.partition("\n")[0]
+    head = re.split(r"[\r\n]", text, maxsplit=1)[0]  # old Macintosh programs end lines with \r
     widths = {mark: len(next(csv.reader([head], delimiter=mark), [])) for mark in _DELIMITERS}
     delimiter = max(_DELIMITERS, key=lambda mark: widths[mark])
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)

@@ -46,6 +46,8 @@ class Proof:
         rest, extra = lines[1:], b""
         if rest and rest[0].startswith("extra "):
             extra = strict_base64(rest.pop(0)[6:], "The proof's extra data")
+            if not extra:
+                raise BadRecord("The proof's extra line is empty.", code="proof")
         index = rest.pop(0)[6:] if rest and rest[0].startswith("index ") else ""
         if not (index.isascii() and index.isdigit()) or str(int(index)) != index:
             raise BadRecord("The proof has no index.", code="proof")

@@ -1,0 +1,171 @@
+"""Every parser that reads somebody else's bytes: seeds, the call, and what it may refuse with."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import io
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+
+from support import exports
+from tests.conftest import ROOT
+from witnessmark.collection import links, telegram_html, telegram_json
+from witnessmark.collection.telegram_message import Chat, MalformedError
+from witnessmark.errors import BadInput, BadRecord
+from witnessmark.record import canonical, entries, note, tiles
+from witnessmark.record.checkpoint import Checkpoint
+from witnessmark.record.proof import Proof
+from witnessmark.verification.examinations.container import Container
+
+VECTORS = ROOT / "spec" / "vectors"
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """One parser.
+
+    Attributes:
+        seeds: makes well-formed inputs.
+        read: reads one input; it may raise what `refuses` lists and nothing else.
+    """
+
+    seeds: Callable[[], list[bytes]]
+    read: Callable[[bytes], object]
+    refuses: tuple[type[Exception], ...] = (BadRecord,)
+
+
+def _vectors(name: str, *members: str) -> list[bytes]:
+    """Texts named `members`, wherever they stand in a file of vectors."""
+    found: list[bytes] = []
+
+    def look(value: object) -> None:
+        if isinstance(value, dict):
+            found.extend(
+                text.encode()
+                for member in members
+                if isinstance(text := value.get(member), str) and text
+            )
+            value = list(value.values())
+        for each in value if isinstance(value, list) else ():
+            look(each)
+
+    look(json.loads((VECTORS / name).read_text(encoding="utf-8")))
+    return found
+
+
+def _entry(data: bytes) -> None:
+    entry = entries.decode(data)
+    assert entries.encode(entry) == data, "two spellings of one entry"
+    entry.statement()
+
+
+def _json(data: bytes) -> None:
+    assert canonical.canonical(canonical.parse(data)) == data, "two spellings of one value"
+
+
+def _checkpoint(data: bytes) -> None:
+    parsed = note.parse(data)
+    Checkpoint.parse(parsed.text)
+
+
+def _proof(data: bytes) -> None:
+    assert Proof.parse(data).encode() == data, "two spellings of one proof"
+
+
+def _verifier_key(data: bytes) -> None:
+    text = data.decode("utf-8", errors="replace")
+    assert str(note.VerifierKey.parse(text)) == text
+
+
+def _tile(data: bytes) -> None:
+    tiles.parse_path(data.decode("ascii", errors="replace"))
+
+
+def _telegram_json(data: bytes) -> None:
+    for seen in telegram_json.read_json(io.BytesIO(data)):
+        repr(seen)
+
+
+def _telegram_html(data: bytes) -> None:
+    page, _ = telegram_html.parse_page(io.BytesIO(data))
+    telegram_html.chat_name(page)
+    for seen in telegram_html.read_page(page, Chat("chat"), telegram_html.Sender()):
+        repr(seen)
+
+
+def _csv(data: bytes) -> None:
+    with tempfile.NamedTemporaryFile(suffix=".csv") as file:
+        file.write(data)
+        file.flush()
+        for row in links.read_rows(file.name)[1]:
+            repr(row)
+
+
+def _boxes(data: bytes) -> None:
+    Container().examine(io.BytesIO(data), len(data))
+
+
+# --- seeds ---------------------------------------------------------------------------------------
+
+
+def _entries() -> list[bytes]:
+    return [
+        base64.b64decode(each["bytes"])
+        for each in json.loads((VECTORS / "entries.json").read_text(encoding="utf-8"))["valid"]
+    ]
+
+
+def _exported(pattern: str) -> list[bytes]:
+    """Both forms of an export of one chat, written by `support.exports`."""
+    posts = [
+        exports.Post(
+            id=1, text=["Some ", {"type": "bold", "text": "words"}], missing="unavailable"
+        ),
+        exports.Post(
+            id=2, text="More \u202e words", forwarded_from="Channel B", missing="unavailable"
+        ),
+    ]
+    chat = exports.Chat(name="Channel A", id=1_000_000_001, posts=posts)
+    with tempfile.TemporaryDirectory() as folder:
+        exports.telegram_json(Path(folder) / "json", [chat, chat])
+        exports.telegram_html(Path(folder) / "html", chat)
+        return [path.read_bytes() for path in sorted(Path(folder).rglob(pattern))]
+
+
+def _movies() -> list[bytes]:
+    """Whole small files of three formats, made here."""
+    found = []
+    for name in ("a.mp4", "a.mov", "a.mkv"):
+        buffer = io.BytesIO()
+        with av.open(buffer, "w", format={"mkv": "matroska"}.get(name[2:], name[2:])) as out:
+            stream = out.add_stream("mpeg4", rate=10)
+            stream.width, stream.height = 32, 32  # type: ignore[attr-defined] # typed as any stream
+            for _ in range(3):
+                frame = av.VideoFrame(32, 32, "yuv420p")
+                out.mux(stream.encode(frame))  # type: ignore[attr-defined] # the same
+            out.mux(stream.encode(None))  # type: ignore[attr-defined] # the same
+        found.append(buffer.getvalue())
+    return found
+
+
+_SHEET = 'link,note\nhttps://a.example/1,"words, ""quoted"""\nhttps://b.example/2,=1+1\n'
+
+TARGETS: dict[str, Target] = {
+    "entry": Target(_entries, _entry),
+    "canonical JSON": Target(_entries, _json),
+    "checkpoint note": Target(lambda: _vectors("checkpoints.json", "note"), _checkpoint),
+    "proof": Target(lambda: _vectors("proofs.json", "file"), _proof),
+    "verifier key": Target(lambda: _vectors("checkpoints.json", "key"), _verifier_key),
+    "tile path": Target(lambda: [b"tile/0/x001/x234/067", b"tile/1/000.p/4"], _tile),
+    "Telegram JSON export": Target(lambda: _exported("result.json"), _telegram_json),
+    "Telegram HTML export": Target(
+        lambda: _exported("messages*.html"), _telegram_html, (MalformedError,)
+    ),
+    "sheet of links": Target(lambda: [_SHEET.encode()], _csv, (BadInput,)),
+    "MP4 boxes": Target(_movies, _boxes),
+}
