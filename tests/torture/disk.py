@@ -55,6 +55,7 @@ class Disk:
                 self._names[inside] = self._new(data, data)
         self._durable_names = dict(self._names)
         self._durable_folders = set(self._folders)
+        self._moved: list[tuple[str, str]] = []  # renames of folders that are not synced yet
         self._offsets: dict[int, int] = {}
         self.output = ""
 
@@ -130,6 +131,10 @@ class Disk:
     _fdatasync = _fsync
 
     def _sync_names(self, folder: str) -> None:
+        for old, new in [each for each in self._moved if _parent(each[1]) == folder]:
+            self._moved.remove((old, new))
+            _move(self._durable_names, old, new)
+            self._durable_folders = {_under(each, old, new) for each in self._durable_folders}
         for names, durable in (
             (self._names, self._durable_names),
             (dict.fromkeys(self._folders, 0), None),
@@ -147,6 +152,10 @@ class Disk:
         old, new = (self._inside(_path(text(each).decode())) for each in arguments)
         if old in self._names and new is not None:
             self._names[new] = self._names.pop(old)
+        elif old in self._folders and old is not None and new is not None:
+            _move(self._names, old, new)
+            self._folders = {_under(each, old, new) for each in self._folders}
+            self._moved.append((old, new))
 
     def _unlink(self, call: Call, arguments: Sequence[str]) -> None:
         self._names.pop(self._inside(_path(text(arguments[0]).decode())) or "", None)
@@ -175,10 +184,19 @@ class Disk:
                 path.write_bytes(self._content(number, chance if random_luck else None))
 
     def _some_names(self, chance: random.Random) -> tuple[dict[str, int], set[str]]:
-        folders = {f for f in self._folders if f in self._durable_folders or chance.random() < 0.5}
+        before, after, known = dict(self._durable_names), dict(self._names), self._durable_folders
+        present = set(self._folders)
+        for old, new in self._moved:  # a folder's rename is there or not, with all that is in it
+            if chance.random() < 0.5:
+                _move(before, old, new)
+                known = {_under(each, old, new) for each in known}
+            else:
+                _move(after, new, old)
+                present = {_under(each, new, old) for each in present}
+        folders = {f for f in sorted(present) if f in known or chance.random() < 0.5}
         names = {}
-        for name in self._names.keys() | self._durable_names.keys():
-            both = [each.get(name) for each in (self._durable_names, self._names)]
+        for name in sorted(after.keys() | before.keys()):
+            both = [each.get(name) for each in (before, after)]
             chosen = both[0] if both[0] == both[1] else chance.choice(both)
             if chosen is not None:
                 names[name] = chosen
@@ -201,6 +219,16 @@ def _apply(content: bytearray, offset: int, data: bytes | None) -> None:
         del content[offset:]
     else:
         content[offset : offset + len(data)] = data
+
+
+def _under(name: str, old: str, new: str) -> str:
+    """`name` after the folder `old` became `new`."""
+    return new + name[len(old) :] if name == old or name.startswith(old + "/") else name
+
+
+def _move(names: dict[str, int], old: str, new: str) -> None:
+    for name in [each for each in names if each.startswith(old + "/")]:
+        names[_under(name, old, new)] = names.pop(name)
 
 
 def _path(raw: str) -> str:

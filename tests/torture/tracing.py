@@ -23,8 +23,11 @@ needs_strace = pytest.mark.skipif(
 )
 
 #: Every system call by which this program or SQLite changes a file.
-CHANGING = ("write", "pwrite64", "ftruncate", "fsync", "fdatasync", "rename", "mkdir", "unlink")
-_NAMING = ("openat", "close", "lseek", "chmod", "fchmod")
+CHANGING = (
+    *("write", "pwrite64", "ftruncate", "fsync", "fdatasync", "rename", "mkdir", "unlink"),
+    *("rmdir", "unlinkat", "sendfile", "copy_file_range", "chmod", "utimensat", "fallocate"),
+)
+_NAMING = ("openat", "close", "lseek", "fchmod")
 _LINE = re.compile(r"(?:\d+ +)?(\w+)\((.*)\) += (-?\d+|\?)(.*)")
 
 
@@ -37,14 +40,14 @@ class Call(NamedTuple):
 
 
 def run(
-    archive: Path, source: Path, *options: str, timeout: float = 120
+    act: str, state: Path, source: Path, *options: str, timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
     """The victim under strace, with these options."""
     assert STRACE
     command = [STRACE, "-f", "-qq", *options, sys.executable, "-m", "tests.torture.victim"]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(ROOT)}
     return subprocess.run(
-        [*command, str(archive), str(source)],
+        [*command, act, str(state), str(source)],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -54,18 +57,18 @@ def run(
     )
 
 
-def inject(archive: Path, source: Path, call: str, fault: str, number: int) -> str:
-    """Runs the victim with one fault at the `number`-th `call`; its output."""
+def inject(act: str, state: Path, source: Path, call: str, fault: str, when: str) -> str:
+    """Runs the victim with a fault at the `when`-th `call` (`7`, or `7+` for all from it on)."""
     what = "signal=KILL" if fault == "KILL" else f"error={fault}"
-    rule = f"inject={call}:{what}:when={number}"
-    return run(archive, source, "-e", f"trace={call}", "-e", rule, "-o", os.devnull).stdout
+    rule = f"inject={call}:{what}:when={when}"
+    return run(act, state, source, "-e", f"trace={call}", "-e", rule, "-o", os.devnull).stdout
 
 
-def record(archive: Path, source: Path, into: Path) -> list[Call]:
-    """All calls of one whole collection, with the bytes written and the paths."""
+def record(act: str, state: Path, source: Path, into: Path) -> list[Call]:
+    """All calls of one whole act, with the bytes written and the paths."""
     names = ",".join((*CHANGING, *_NAMING))
     options = ("-y", "-xx", "-s", "10000000", "-e", f"trace={names}", "-o", str(into))
-    done = run(archive, source, *options)
+    done = run(act, state, source, *options)
     assert done.returncode == 0, done.stderr
     return list(_calls(into))
 
@@ -85,10 +88,10 @@ def _calls(path: Path) -> Iterator[Call]:
             yield Call(name, arguments, int(result) if result != "?" else -1)
 
 
-def count(archive: Path, source: Path, into: Path) -> dict[str, int]:
-    """How often one whole collection makes each changing call."""
+def count(act: str, state: Path, source: Path, into: Path) -> dict[str, int]:
+    """How often one whole act makes each changing call."""
     counts = dict.fromkeys(CHANGING, 0)
-    for call in record(archive, source, into):
+    for call in record(act, state, source, into):
         if call.name in counts:
             counts[call.name] += 1
     return {name: number for name, number in counts.items() if number}

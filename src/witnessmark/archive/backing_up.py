@@ -67,7 +67,7 @@ def _check_target(archive: Archive, target: Path) -> None:
         )
     if target.exists() and not target.is_dir():
         raise BadInput(f"{target} is no folder.", kept=_KEPT, todo="Choose an empty folder.")
-    target.mkdir(parents=True, exist_ok=True)
+    make_folder(target.absolute())
     half = [left for name in DATABASES for left in target.glob(f".{name}.*")]
     ours = (target / DATABASES[0]).exists() or half or (target / "objects").is_dir()
     if any(target.iterdir()) and not ours:

@@ -21,7 +21,7 @@ from typing import Any
 
 from witnessmark.archive.archive import Archive, is_alive
 from witnessmark.errors import BadInput, StoreFailure
-from witnessmark.stores.durable import sync_file, sync_folder
+from witnessmark.stores.durable import make_folder, sync_file, sync_folder
 
 NOTHING_LEFT = "Nothing left the archive."
 
@@ -31,7 +31,7 @@ def check_target(target: Path) -> None:
     if os.path.lexists(target):
         raise BadInput(f"{target} is there already.", kept=NOTHING_LEFT, todo="Choose a new name.")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent.absolute())
         probe = _hidden(target)
         probe.touch(exist_ok=False)
         probe.unlink()

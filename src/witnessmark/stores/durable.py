@@ -27,8 +27,9 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Creates `folder` (its parent must exist) so that it is there after a power cut."""
+    """Creates `folder`, and those above it that are missing; all are there after a power cut."""
     if not folder.is_dir():
+        make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
         sync_folder(folder.parent)
 

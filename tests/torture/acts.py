@@ -1,0 +1,182 @@
+"""What is tortured: each act with its start, its run, and what must be true after anything.
+
+A state is a folder with `archive/` and `out/`, which acts write to; a source stands beside it.
+`run` writes a line on standard output only after the thing is acknowledged.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from support import checker
+from tests.conftest import SECRET
+from witnessmark.archive import Archive, backing_up, collecting, handing_over, protecting
+from witnessmark.archive.handing_over import RISKS, HandOver
+from witnessmark.collection import run as room
+from witnessmark.collection.run import Channel
+from witnessmark.errors import Erased
+from witnessmark.model import ExportMade, SightingRecorded, ValueErased
+
+
+def tell(line: str) -> None:
+    """An acknowledgement, in one write."""
+    os.write(1, line.encode() + b"\n")
+
+
+@dataclasses.dataclass(frozen=True)
+class Act:
+    """One verb under torture; all take the state's folder.
+
+    Attributes:
+        prepare: brings a new archive to where the act starts; with the source.
+        run: the act itself; with the source.
+        survey: asserts what must hold after any cut, beyond `aftermath.survey`; with the output.
+        complete: asserts that the same command goes on to its end; with the source.
+    """
+
+    prepare: Callable[[Path, Path], None]
+    run: Callable[[Path, Path], None]
+    survey: Callable[[Path, str], None]
+    complete: Callable[[Path, Path], None]
+
+
+def _nothing(state: Path, _: object) -> None:
+    del state
+
+
+def _told(archive: Archive) -> Archive:
+    """`archive`, which from now on tells what its journal and blobs acknowledge."""
+    append, put = archive.journal.append, archive.blobs.put
+
+    def told_append(entries: object, project: object) -> object:
+        taken = append(entries, project)  # type: ignore[arg-type] # handed on as it came
+        tell(f"entries {taken[-1].index + 1}")
+        return taken
+
+    def told_put(file: object) -> object:
+        stored = put(file)  # type: ignore[arg-type] # handed on as it came
+        tell(f"blob {stored.sha256}")
+        return stored
+
+    archive.journal.append = told_append  # type: ignore[method-assign, assignment] # a wrapper
+    archive.blobs.put = told_put  # type: ignore[method-assign, assignment] # a wrapper
+    return archive
+
+
+# --- collect ------------------------------------------------------------------------------------
+
+
+def _collect(state: Path, source: Path) -> None:
+    room.BATCH_ITEMS = 2
+    with Archive.open(state / "archive") as archive:
+        _told(archive)
+        collector = collecting.choose(str(source), "folder")
+        preflight = collector.preflight(str(source))
+        run = collecting.collect(archive, str(source), collector, Channel(), preflight=preflight)
+        tell(f"done {run.tally.failed}")
+
+
+def _collected(state: Path, source: Path) -> None:
+    _collect(state, source)
+    files = {path.read_bytes() for path in source.iterdir()}
+    with Archive.open(state / "archive") as archive:
+        assert len(archive.queries.objects()) == len(files)
+        stored = [row for row in archive.queries.sightings() if row.outcome == "stored"]
+        assert len(stored) == len(files), "a sighting was recorded twice or lost"
+
+
+# --- erase --------------------------------------------------------------------------------------
+
+
+def _sighting(archive: Archive) -> int:
+    said = (each for each in archive.journal.read() if isinstance(each.said, SightingRecorded))
+    return next(each.index for each in said)
+
+
+def _erase(state: Path, _: object) -> None:
+    with Archive.open(state / "archive") as archive:
+        archive.unlock(SECRET)
+        _told(archive)
+        protecting.erase(archive, _sighting(archive), ["name"], "asked for")
+        tell("erased")
+
+
+def _erasure_is_whole(state: Path, output: str) -> None:
+    with Archive.open(state / "archive") as archive:
+        said = any(isinstance(each.said, ValueErased) for each in archive.journal.read())
+        ref = protecting.values(archive, _sighting(archive), ["name"])["name"]
+        assert archive.vault.holds(ref) != said, "the record and the vault contradict each other"
+        assert said or "erased" not in output.split()
+
+
+def _erased(state: Path, source: Path) -> None:
+    try:
+        _erase(state, source)
+    except Erased:
+        return  # done before the cut
+    _erasure_is_whole(state, "erased")
+
+
+# --- export -------------------------------------------------------------------------------------
+
+
+def _export(state: Path, _: object) -> None:
+    with Archive.open(state / "archive") as archive:
+        archive.unlock(SECRET)
+        _told(archive)
+        risk = handing_over.record_risk(archive, "share", dict.fromkeys(RISKS, "none known"))
+        order = HandOver(recipient="a court", purpose="a test", risk=risk.index, unencrypted=True)
+        handing_over.export(archive, state / "out" / "package", order)
+        tell("package")
+
+
+def _package_is_whole(state: Path, output: str) -> None:
+    package = state / "out" / "package"
+    with Archive.open(state / "archive") as archive:
+        trust = archive.trust
+        said = any(isinstance(each.said, ExportMade) for each in archive.journal.read())
+    assert package.exists() or "package" not in output.split()
+    if package.exists():
+        assert said, "a package left of which the record does not know"
+        assert checker.outcome(package, trust) == ("holds", "")
+
+
+def _exported(state: Path, source: Path) -> None:
+    shutil.rmtree(state / "out" / "package", ignore_errors=True)
+    _export(state, source)
+    _package_is_whole(state, "package")
+
+
+# --- backup -------------------------------------------------------------------------------------
+
+
+def _backup(state: Path, _: object) -> None:
+    with Archive.open(state / "archive") as archive:
+        backing_up.backup(archive, state / "out" / "backup")
+        tell("backup")
+
+
+def _backup_is_whole(state: Path, output: str) -> None:
+    from tests.torture import aftermath
+
+    copy = state / "out" / "backup"
+    done = "backup" in output.split()
+    if done or all((copy / name).is_file() for name in backing_up.DATABASES):
+        aftermath.survey_archive(copy, "")
+
+
+def _backed_up(state: Path, source: Path) -> None:
+    _backup(state, source)
+    _backup_is_whole(state, "backup")
+
+
+ACTS = {
+    "collect": Act(_nothing, _collect, _nothing, _collected),
+    "erase": Act(_collect, _erase, _erasure_is_whole, _erased),
+    "export": Act(_collect, _export, _package_is_whole, _exported),
+    "backup": Act(_collect, _backup, _backup_is_whole, _backed_up),
+}
