@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import appending, collecting, matching
+from bench import appending, collecting, matching, packages
 from bench.report import HEADER, Row
 
 PARTS: dict[str, Callable[[Path], list[Row]]] = {
@@ -17,6 +17,7 @@ PARTS: dict[str, Callable[[Path], list[Row]]] = {
     "collecting": collecting.collecting_and_checking,
     "appending": appending.appending,
     "matching": matching.table,
+    "packages": packages.packages,
 }
 
 
