@@ -83,7 +83,8 @@ def large(place: Path) -> list[Row]:
     ratio = hashed / checked
     return [
         Row("check.py on a 10 GB package / one hashlib pass, throughput", f"{ratio:.2f}x",
-            ">= 0.8x", ratio >= 0.8, f"{checked:.1f} s against {hashed:.1f} s, peak {peak(package)}"),
+            ">= 0.8x", ratio >= 0.8,
+            f"{checked:.1f} s against {hashed:.1f} s, peak {peak(package)}"),
     ]  # fmt: skip
 
 
