@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Check an evidence package: that its bytes, its record and its seal are intact.
 
-    python3 check.py [PACKAGE] [--trust FILE]... [--json]
+    python3 check.py [PACKAGE] [--trust FILE]... [--json]      PACKAGE: a folder, or a ZIP of it
 
 One file; needs Python 3.11 or newer and nothing else. It was written from the pages in `spec/`
 alone and shares no code with the software that makes packages, so that a mistake there is not
@@ -10,14 +10,16 @@ package (but the trust files that you name), never uses the network.
 
 How to read it: top to bottom, in the order of the specification:
 
-    1  refusing            5  tiles                 9  the package: hashes, record, seal,
-    2  canonical JSON      6  proofs                   objects, disclosures, trust
-    3  Ed25519             7  entries             10  the report
-    4  keys, checkpoints   8  the package: bag    11  the command line
+    1  refusing            6  proofs                11  the package: folder or ZIP
+    2  canonical JSON      7  DER, RSA, ECDSA       12  the package: bag
+    3  Ed25519             8  certificates, tokens  13  the package: what it holds
+    4  keys, checkpoints   9  OpenTimestamps        14  what the reader brings
+    5  tiles              10  entries               15  the report and the command line
 
 Every refusal is one `RefusalError` with a code from the table in `spec/package.md`, and the first
-one ends the run. The order of the checks is fixed: the shape of the bag, hashes, record, seal,
-objects, disclosures, trust. So one package always gets one answer.
+one ends the run. The order of the checks is fixed: the shape of the bag, hashes, record,
+checkpoints and stamps, seal, objects, what must not stay behind, disclosures, trust, checkpoints
+seen elsewhere. So one package always gets one answer.
 
 Exit status 0: everything holds, and whose record it is was checked. 1: refused. 2: wrong use.
 3: nothing is refused, but something asked for could not be checked.
@@ -29,20 +31,22 @@ import argparse
 import base64
 import hashlib
 import hmac
+import io
 import json
 import os
 import re
 import stat
+import struct
 import sys
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
-from io import BufferedReader
+from io import BufferedIOBase, BufferedReader
 from itertools import pairwise
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, BinaryIO, NamedTuple, NoReturn
 
 CHUNK = 1 << 20  # files are hashed in pieces of this size
 SMALL = 1 << 16  # no note, tile, `bagit.txt` or `bag-info.txt` is larger
@@ -242,22 +246,23 @@ def signature_holds(key: bytes, message: bytes, signature: bytes) -> bool:
 # 4  Verifier keys and checkpoints (spec/checkpoint.md)
 # --------------------------------------------------------------------------------------------
 
-ED25519 = b"\x01"
+ED25519, COSIGNATURE = b"\x01", b"\x04"
 MAX_SIGNATURE_LINES = 32
 DECIMAL = re.compile(r"0|[1-9][0-9]{0,15}")
 
 
 @dataclass(frozen=True)
 class VerifierKey:
-    """A named public key, as `name+id+key` writes it."""
+    """A named public key, as `name+id+key` writes it: of an archive, or of a witness."""
 
     name: str
     public: bytes
+    kind: bytes = ED25519
 
     @property
     def id(self) -> bytes:
         """The four bytes that stand before a signature. They are a hint, not an identity."""
-        return hashlib.sha256(self.name.encode() + b"\n" + ED25519 + self.public).digest()[:4]
+        return hashlib.sha256(self.name.encode() + b"\n" + self.kind + self.public).digest()[:4]
 
     @property
     def author(self) -> str:
@@ -265,7 +270,7 @@ class VerifierKey:
         return key_id(self.public)
 
     def __str__(self) -> str:
-        encoded = base64.b64encode(ED25519 + self.public).decode("ascii")
+        encoded = base64.b64encode(self.kind + self.public).decode("ascii")
         return f"{self.name}+{self.id.hex()}+{encoded}"
 
 
@@ -279,16 +284,16 @@ def is_key_name(name: str) -> bool:
     return name != "" and name.isprintable() and " " not in name and "+" not in name
 
 
-def parse_verifier_key(text: str, file: str) -> VerifierKey:
-    """Read `name+hexid+base64(0x01 || key)`."""
+def parse_verifier_key(text: str, file: str, kinds: bytes = ED25519) -> VerifierKey:
+    """Read `name+hexid+base64(kind || key)`; kinds are 0x01 and, for witnesses, 0x04."""
     name, _, rest = text.partition("+")
     hex_id, _, encoded = rest.partition("+")
     try:
         data = from_base64(encoded, 33)
     except ValueError:
         refuse("key", "A verifier key is malformed.", file)
-    key = VerifierKey(name, data[1:])
-    if not is_key_name(name) or data[:1] != ED25519 or hex_id != key.id.hex():
+    key = VerifierKey(name, data[1:], data[:1])
+    if not is_key_name(name) or data[0] not in kinds or hex_id != key.id.hex():
         refuse("key", "A verifier key is malformed, or its id is not that of its key.", file)
     check_public_key(key.public, file)
     return key
@@ -352,22 +357,48 @@ def parse_checkpoint(data: bytes, file: str) -> Checkpoint:
     return Checkpoint(lines[0], int(lines[1]), root, note)
 
 
+class Signed(NamedTuple):
+    """Who signed a checkpoint: archive keys, witnesses with their time, and anybody unknown."""
+
+    archives: set[VerifierKey]
+    witnesses: dict[VerifierKey, int]
+    strangers: bool
+
+
 def check_signed(
     checkpoint: Checkpoint, known: list[VerifierKey], must: VerifierKey, file: str
-) -> set[VerifierKey]:
+) -> Signed:
     """The known keys that signed. One wrong line of a known key refuses the note; `must` signed."""
-    signed = set()
+    found = Signed(set(), {}, False)
+    own = {key.public for key in known if key.kind == ED25519}
+    counted: set[bytes] = set()
     for name, line_id, signature in checkpoint.note.lines:
         keys = {key for key in known if (key.name, key.id) == (name, line_id)}
         if len(keys) > 1:
             refuse("key", "Two known keys share a name and an id.", file)
         for key in keys:
-            if not signature_holds(key.public, checkpoint.note.text, signature):
+            if not line_holds(key, checkpoint.note.text, signature):
                 refuse("signature", f"The signature of {name} does not fit this note.", file)
-            signed.add(key)
-    if must not in signed:
+            if key.kind == ED25519:
+                found.archives.add(key)
+                continue
+            if key.public in counted or key.public in own:
+                refuse("cosigner", f"{name} counts twice, or is the archive itself.", file)
+            counted.add(key.public)
+            found.witnesses[key] = int.from_bytes(signature[:8], "big") * 1_000_000
+        found = found._replace(strangers=found.strangers or not keys)
+    if must not in found.archives:
         refuse("unsigned", "The archive key in force did not sign this checkpoint.", file)
-    return signed
+    return found
+
+
+def line_holds(key: VerifierKey, text: bytes, signature: bytes) -> bool:
+    """Whether a line's signature is the key's: over the text, or over it with a time before."""
+    if key.kind == ED25519:
+        return signature_holds(key.public, text, signature)
+    seconds = int.from_bytes(signature[:8], "big")
+    words = f"cosignature/v1\ntime {seconds}\n".encode() + text
+    return len(signature) == 72 and signature_holds(key.public, words, signature[8:])
 
 
 # --------------------------------------------------------------------------------------------
@@ -542,7 +573,746 @@ def parse_seal(data: bytes, file: str) -> Seal:
 
 
 # --------------------------------------------------------------------------------------------
-# 7  Entries (spec/entry.md) and protected values (spec/protected-value.md)
+# 7  DER, RSA and ECDSA (what of them spec/anchor.md names)
+# --------------------------------------------------------------------------------------------
+
+
+class UnsupportedError(Exception):
+    """An algorithm that is not handled here: not checked, never fine."""
+
+
+class DerError(ValueError):
+    """Bytes that are not the one DER encoding of anything."""
+
+
+BOOLEAN, INTEGER, BITS, OCTETS, OID, SEQUENCE, SET = 0x01, 0x02, 0x03, 0x04, 0x06, 0x30, 0x31
+UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
+MAX_DER_DEPTH = 32
+
+
+class Der(NamedTuple):
+    """One element: its tag, its content, and all its bytes."""
+
+    tag: int
+    body: bytes
+    raw: bytes
+
+
+def der_elements(data: bytes) -> list[Der]:
+    """The elements that `data` is a row of. Lengths are definite and minimal, tags one byte."""
+    found, at = [], 0
+    while at < len(data):
+        if data[at] & 31 == 31 or at + 1 == len(data):
+            raise DerError("a tag of several bytes, or no length")
+        size, start = data[at + 1], at + 2
+        if size >= 128:
+            count = size & 127
+            digits = data[start : start + count]
+            size, start = int.from_bytes(digits, "big"), start + count
+            if not 1 <= count == len(digits) <= 4 or not digits[0] or size < 128:
+                raise DerError("a length that is not minimal")
+        if start + size > len(data):
+            raise DerError("an element longer than its place")
+        found.append(Der(data[at], data[start : start + size], data[at : start + size]))
+        at = start + size
+    return found
+
+
+def der_one(data: bytes, tag: int) -> Der:
+    """The one element that `data` is, with this tag."""
+    found = der_elements(data)
+    if len(found) != 1 or found[0].tag != tag:
+        raise DerError("not one element of its kind")
+    return found[0]
+
+
+def der_members(element: Der, *tags: int) -> list[Der]:
+    """The members of a constructed element, which begins with members of these tags."""
+    found = der_elements(element.body)
+    if [member.tag for member in found[: len(tags)]] != list(tags):
+        raise DerError("members other than its kind has")
+    return found
+
+
+def der_check_depth(data: bytes, depth: int = 0) -> None:
+    """Every constructed element is a row of elements, none too deep."""
+    if depth > MAX_DER_DEPTH:
+        raise DerError("nested too deeply")
+    for element in der_elements(data):
+        if element.tag & 0x20:
+            der_check_depth(element.body, depth + 1)
+
+
+def der_integer(element: Der) -> int:
+    """A whole number in its shortest form."""
+    body = element.body
+    if element.tag != INTEGER or not body:
+        raise DerError("no integer")
+    if len(body) > 1 and (body[0], body[1] >> 7) in ((0, 0), (255, 1)):
+        raise DerError("an integer that is not minimal")
+    return int.from_bytes(body, "big", signed=True)
+
+
+def der_oid(element: Der) -> str:
+    """An object identifier in dots."""
+    if element.tag != OID or not element.body or element.body[-1] & 128:
+        raise DerError("no object identifier")
+    numbers, value = [], 0
+    for byte in element.body:
+        if value == 0 and byte == 0x80:
+            raise DerError("an identifier that is not minimal")
+        value = value << 7 | byte & 127
+        if not byte & 128:
+            numbers.append(value)
+            value = 0
+    first = min(numbers[0] // 40, 2)
+    return ".".join(map(str, [first, numbers[0] - 40 * first, *numbers[1:]]))
+
+
+def der_bits(element: Der) -> bytes:
+    """A bit string of whole bytes."""
+    if element.tag != BITS or element.body[:1] != b"\x00":
+        raise DerError("no bit string of whole bytes")
+    return element.body[1:]
+
+
+TIMES = {
+    UTC_TIME: re.compile(rb"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z"),
+    GENERALIZED_TIME: re.compile(rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d{0,5}[1-9]))?Z"),
+}
+
+
+def der_time(element: Der, *tags: int) -> int:
+    """Microseconds since 1970. Two-digit years are 1950 to 2049."""
+    match = TIMES[element.tag].fullmatch(element.body) if element.tag in tags else None
+    if match is None:
+        raise DerError("no time in UTC")
+    year, *rest = (int(group) for group in match.groups()[:6])
+    if element.tag == UTC_TIME:
+        year += 1900 if year >= 50 else 2000
+    fraction = (match.group(7) or b"") if element.tag == GENERALIZED_TIME else b""
+    return microseconds(year, *rest) + int(fraction.ljust(6, b"0"))
+
+
+def microseconds(year: int, month: int, day: int, hour: int, minute: int, second: int) -> int:
+    """Since 1970; a ValueError for a time that no calendar has."""
+    moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    return int(moment.timestamp()) * 1_000_000
+
+
+HASHES = {
+    "2.16.840.1.101.3.4.2.1": "sha256",
+    "2.16.840.1.101.3.4.2.2": "sha384",
+    "2.16.840.1.101.3.4.2.3": "sha512",
+}
+RSA, EC = "1.2.840.113549.1.1.1", "1.2.840.10045.2.1"
+SIGNATURES = {
+    "1.2.840.113549.1.1.11": (RSA, "sha256"),
+    "1.2.840.113549.1.1.12": (RSA, "sha384"),
+    "1.2.840.113549.1.1.13": (RSA, "sha512"),
+    "1.2.840.10045.4.3.2": (EC, "sha256"),
+    "1.2.840.10045.4.3.3": (EC, "sha384"),
+    "1.2.840.10045.4.3.4": (EC, "sha512"),
+}
+DIGEST_INFO = {  # RFC 8017, section 9.2, note 1
+    "sha256": bytes.fromhex("3031300d060960864801650304020105000420"),
+    "sha384": bytes.fromhex("3041300d060960864801650304020205000430"),
+    "sha512": bytes.fromhex("3051300d060960864801650304020305000440"),
+}
+
+
+def algorithm(element: Der) -> str:
+    """The identifier of an AlgorithmIdentifier; its parameters are judged by whoever uses it."""
+    if element.tag != SEQUENCE:
+        raise DerError("no algorithm")
+    return der_oid(der_members(element, OID)[0])
+
+
+class RsaKey(NamedTuple):
+    """An RSA public key."""
+
+    modulus: int
+    exponent: int
+
+    def holds(self, hash_name: str, message: bytes, signature: bytes) -> bool:
+        """PKCS#1 v1.5 (RFC 8017, section 8.2.2): the one encoding is made and compared."""
+        size = (self.modulus.bit_length() + 7) // 8
+        digest = DIGEST_INFO[hash_name] + hashlib.new(hash_name, message).digest()
+        expected = b"\x00\x01" + b"\xff" * (size - len(digest) - 3) + b"\x00" + digest
+        number = int.from_bytes(signature, "big")
+        if len(signature) != size or number >= self.modulus:
+            return False
+        return pow(number, self.exponent, self.modulus).to_bytes(size, "big") == expected
+
+
+class Curve(NamedTuple):
+    """y^2 = x^3 - 3x + b over a prime field (FIPS 186-4, D.1.2)."""
+
+    prime: int
+    b: int
+    order: int
+    x: int
+    y: int
+
+
+CURVES = {
+    "1.2.840.10045.3.1.7": Curve(
+        0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF,
+        0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B,
+        0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
+        0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
+        0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
+    ),
+    "1.3.132.0.34": Curve(
+        2**384 - 2**128 - 2**96 + 2**32 - 1,
+        0xB3312FA7E23EE7E4988E056BE3F82D19181D9C6EFE8141120314088F5013875AC656398D8A2ED19D2A85C8EDD3EC2AEF,
+        0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973,
+        0xAA87CA22BE8B05378EB1C71EF320AD746E1D3B628BA79B9859F741E082542A385502F25DBF55296C3A545E3872760AB7,
+        0x3617DE4A96262C6F5D9E98BF9292DC29F8F41DBD289A147CE9DA3113B5F0B8C00A60B1CE1D7E819D7A431D7C90EA0E5F,
+    ),
+}
+Jacobian = tuple[int, int, int]  # X, Y, Z with x = X/Z^2, y = Y/Z^3; Z = 0 is the point at infinity
+
+
+def ec_double(p: Jacobian, prime: int) -> Jacobian:
+    """Twice a point (the usual formulas for a = -3)."""
+    x, y, z = p
+    if not y or not z:
+        return 1, 1, 0
+    square = y * y % prime
+    s = 4 * x * square % prime
+    m = 3 * (x - z * z) * (x + z * z) % prime
+    nx = (m * m - 2 * s) % prime
+    return nx, (m * (s - nx) - 8 * square * square) % prime, 2 * y * z % prime
+
+
+def ec_add(p: Jacobian, q: Jacobian, prime: int) -> Jacobian:
+    """The sum of two points."""
+    if not p[2]:
+        return q
+    if not q[2]:
+        return p
+    z1, z2 = p[2] * p[2] % prime, q[2] * q[2] % prime
+    u1, u2 = p[0] * z2 % prime, q[0] * z1 % prime
+    s1, s2 = p[1] * z2 * q[2] % prime, q[1] * z1 * p[2] % prime
+    if u1 == u2:
+        return ec_double(p, prime) if s1 == s2 else (1, 1, 0)
+    h, r = u2 - u1, s2 - s1
+    h2 = h * h % prime
+    h3, v = h * h2 % prime, u1 * h2 % prime
+    x = (r * r - h3 - 2 * v) % prime
+    return x, (r * (v - x) - s1 * h3) % prime, h * p[2] * q[2] % prime
+
+
+class EcKey(NamedTuple):
+    """A point of one of the two curves."""
+
+    curve: Curve
+    x: int
+    y: int
+
+    def holds(self, hash_name: str, message: bytes, signature: bytes) -> bool:
+        """ECDSA (FIPS 186-4, section 6.4)."""
+        curve = self.curve
+        try:
+            pair = der_elements(der_one(signature, SEQUENCE).body)
+            r, s = (der_integer(part) for part in pair)
+        except ValueError:
+            return False
+        if not (0 < r < curve.order and 0 < s < curve.order):
+            return False
+        digest = hashlib.new(hash_name, message).digest()
+        spare = max(0, 8 * len(digest) - curve.order.bit_length())
+        z, inverse = int.from_bytes(digest, "big") >> spare, pow(s, -1, curve.order)
+        u, v = z * inverse % curve.order, r * inverse % curve.order
+        base, own = (curve.x, curve.y, 1), (self.x, self.y, 1)
+        choice = ((1, 1, 0), base, own, ec_add(base, own, curve.prime))
+        total: Jacobian = (1, 1, 0)
+        for bit in range(max(u.bit_length(), v.bit_length()) - 1, -1, -1):
+            total = ec_double(total, curve.prime)
+            total = ec_add(total, choice[(u >> bit & 1) | (v >> bit & 1) << 1], curve.prime)
+        if not total[2]:
+            return False
+        return total[0] * pow(total[2], -2, curve.prime) % curve.prime % curve.order == r
+
+
+PublicKey = RsaKey | EcKey
+
+
+def parse_public_key(element: Der) -> PublicKey:
+    """A SubjectPublicKeyInfo; `UnsupportedError` for a key that is not handled."""
+    head, bits = der_members(element, SEQUENCE, BITS)
+    kind, *parameters = der_members(head, OID)
+    data = der_bits(bits)
+    if der_oid(kind) == RSA:
+        numbers = der_members(der_one(data, SEQUENCE), INTEGER, INTEGER)
+        modulus, exponent = map(der_integer, numbers)
+        if not 2048 <= modulus.bit_length() <= 8192 or not 3 <= exponent < 2**33:
+            raise UnsupportedError
+        return RsaKey(modulus, exponent)
+    if der_oid(kind) != EC or len(parameters) != 1 or parameters[0].tag != OID:
+        raise UnsupportedError
+    curve = CURVES.get(der_oid(parameters[0]))
+    size = (curve.prime.bit_length() + 7) // 8 if curve else 0
+    if curve is None or len(data) != 1 + 2 * size or data[:1] != b"\x04":
+        raise UnsupportedError
+    x, y = (int.from_bytes(data[at : at + size], "big") for at in (1, 1 + size))
+    if max(x, y) >= curve.prime or (y * y - (x * x * x - 3 * x + curve.b)) % curve.prime:
+        raise DerError("a public key that is no point of its curve")
+    return EcKey(curve, x, y)
+
+
+def signed_by(key: PublicKey, kind: Der, message: bytes, signature: bytes) -> bool:
+    """Whether the key made this signature, whose AlgorithmIdentifier is `kind`."""
+    family, hash_name = SIGNATURES.get(algorithm(kind), ("", ""))
+    if not family:
+        raise UnsupportedError
+    if isinstance(key, RsaKey) != (family == RSA):
+        return False
+    return key.holds(hash_name, message, signature)
+
+
+# --------------------------------------------------------------------------------------------
+# 8  Certificates, revocation lists, time-stamp tokens (spec/anchor.md, "RFC 3161")
+# --------------------------------------------------------------------------------------------
+
+BASIC_CONSTRAINTS, KEY_USAGE, EXTENDED_KEY_USAGE = "2.5.29.19", "2.5.29.15", "2.5.29.37"
+KEY_IDENTIFIER, REASON_CODE = "2.5.29.14", "2.5.29.21"
+TIME_STAMPING = "1.3.6.1.5.5.7.3.8"
+SIGNED_DATA, TST_INFO = "1.2.840.113549.1.7.2", "1.2.840.113549.1.9.16.1.4"
+CONTENT_TYPE, MESSAGE_DIGEST = "1.2.840.113549.1.9.3", "1.2.840.113549.1.9.4"
+SIGNING_CERTIFICATE, SIGNING_CERTIFICATE_V2 = (
+    "1.2.840.113549.1.9.16.2.12",
+    "1.2.840.113549.1.9.16.2.47",
+)
+COMPROMISE = (1, 2, 10)
+MAX_CERTIFICATES = 32
+MAX_PATH_LENGTH = 8
+
+
+def parse_extensions(element: Der) -> dict[str, tuple[bool, bytes]]:
+    """Identifier to whether it is critical and its value; none stands twice."""
+    found: dict[str, tuple[bool, bytes]] = {}
+    for extension in der_members(element):
+        name, *rest = der_members(extension, OID)
+        critical = bool(rest) and rest[0].tag == BOOLEAN
+        if critical and rest.pop(0).body != b"\xff":
+            raise DerError("a critical mark that is not true")
+        if len(rest) != 1 or rest[0].tag != OCTETS or der_oid(name) in found:
+            raise DerError("a malformed extension, or one that stands twice")
+        found[der_oid(name)] = critical, rest[0].body
+    return found
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is needed of an X.509 certificate; times in microseconds since 1970."""
+
+    raw: bytes
+    signed: bytes
+    kind: Der
+    signature: bytes
+    serial: bytes
+    issuer: bytes
+    subject: bytes
+    since: int
+    until: int
+    key_info: Der
+    extensions: dict[str, tuple[bool, bytes]]
+
+    @property
+    def key(self) -> PublicKey:
+        """Its public key; `UnsupportedError` when it is of another kind."""
+        return parse_public_key(self.key_info)
+
+    @property
+    def key_identifier(self) -> bytes | None:
+        """Its subject key identifier."""
+        value = self.extensions.get(KEY_IDENTIFIER)
+        return der_one(value[1], OCTETS).body if value else None
+
+    def is_for_time_stamping(self) -> bool:
+        """Its extended key usage is critical and this one alone."""
+        critical, value = self.extensions.get(EXTENDED_KEY_USAGE, (False, b""))
+        if not critical:
+            return False
+        return [der_oid(use) for use in der_members(der_one(value, SEQUENCE))] == [TIME_STAMPING]
+
+    def may_issue(self, below: int) -> bool:
+        """Whether it is a CA that may have `below` further CAs under it, and sign certificates."""
+        _, value = self.extensions.get(BASIC_CONSTRAINTS, (False, b""))
+        members = der_members(der_one(value, SEQUENCE)) if value else []
+        if not members or members[0].tag != BOOLEAN or members[0].body != b"\xff":
+            return False
+        if len(members) > 1 and der_integer(members[1]) < below:
+            return False
+        _, usage = self.extensions.get(KEY_USAGE, (False, b""))
+        return not usage or bool(der_one(usage, BITS).body[1] & 4)
+
+    def check_critical(self) -> None:
+        """`UnsupportedError` for a critical extension that is not known here."""
+        known = (BASIC_CONSTRAINTS, KEY_USAGE, EXTENDED_KEY_USAGE)
+        if any(critical and name not in known for name, (critical, _) in self.extensions.items()):
+            raise UnsupportedError
+
+    def is_signed_by(self, issuer: Certificate) -> bool:
+        """Whether the issuer's key made its signature."""
+        return signed_by(issuer.key, self.kind, self.signed, self.signature)
+
+
+def parse_certificate(data: bytes) -> Certificate:
+    """Read a certificate; DerError when malformed."""
+    der_check_depth(data)
+    body, kind, signature = der_members(der_one(data, SEQUENCE), SEQUENCE, SEQUENCE, BITS)
+    members = der_elements(body.body)
+    if members and members[0].tag == 0xA0:
+        del members[0]
+    if [each.tag for each in members[:6]] != [INTEGER, *[SEQUENCE] * 5]:
+        raise DerError("no certificate")
+    serial, inner_kind, issuer, validity, subject, key_info = members[:6]
+    if inner_kind.raw != kind.raw:
+        raise DerError("a certificate that names two algorithms for its signature")
+    since, until = (der_time(each, UTC_TIME, GENERALIZED_TIME) for each in der_members(validity))
+    extensions: dict[str, tuple[bool, bytes]] = {}
+    for each in members[6:]:
+        if each.tag == 0xA3:
+            extensions = parse_extensions(der_one(each.body, SEQUENCE))
+    der_integer(serial)
+    return Certificate(
+        *(data, body.raw, kind, der_bits(signature), serial.body, issuer.raw, subject.raw),
+        *(since, until, key_info, extensions),
+    )
+
+
+@dataclass(frozen=True)
+class RevocationList:
+    """A certificate revocation list: serial number to (time, reason or None)."""
+
+    signed: bytes
+    kind: Der
+    signature: bytes
+    issuer: bytes
+    since: int
+    revoked: dict[bytes, tuple[int, int | None]]
+
+
+def parse_revocation_list(data: bytes) -> RevocationList:
+    """Read a CRL, version 1 or 2; DerError when malformed."""
+    der_check_depth(data)
+    body, kind, signature = der_members(der_one(data, SEQUENCE), SEQUENCE, SEQUENCE, BITS)
+    members = der_elements(body.body)
+    if members and members[0].tag == INTEGER:
+        del members[0]
+    if len(members) < 3 or members[0].raw != kind.raw or members[1].tag != SEQUENCE:
+        raise DerError("no revocation list")
+    since = der_time(members[2], UTC_TIME, GENERALIZED_TIME)
+    rest = members[3:]
+    if rest and rest[0].tag in TIMES:
+        del rest[0]
+    revoked: dict[bytes, tuple[int, int | None]] = {}
+    for entry in der_elements(rest[0].body) if rest and rest[0].tag == SEQUENCE else []:
+        serial, time, *more = der_members(entry, INTEGER)
+        reasons = parse_extensions(more[0]) if more else {}
+        reason = None
+        if REASON_CODE in reasons:
+            reason = int.from_bytes(der_one(reasons[REASON_CODE][1], 0x0A).body, "big")
+        revoked[serial.body] = der_time(time, UTC_TIME, GENERALIZED_TIME), reason
+    return RevocationList(body.raw, kind, der_bits(signature), members[1].raw, since, revoked)
+
+
+class Token(NamedTuple):
+    """A time-stamp token, taken apart: nothing in it is checked yet."""
+
+    info: bytes
+    hash_oid: str
+    imprint: bytes
+    time: int
+    digest_oid: str
+    attributes: Der
+    kind: Der
+    signature: bytes
+    signer: Certificate
+    certificates: list[Certificate]
+
+
+def parse_token(data: bytes) -> Token:
+    """Read a TimeStampResp (RFC 3161, section 2.4.2); DerError when malformed."""
+    der_check_depth(data)
+    status, content = der_members(der_one(data, SEQUENCE), SEQUENCE, SEQUENCE)
+    if der_integer(der_members(status, INTEGER)[0]) not in (0, 1):
+        raise DerError("a response that grants nothing")
+    kind, wrapped = der_members(content, OID, 0xA0)
+    if der_oid(kind) != SIGNED_DATA:
+        raise DerError("no signed data")
+    signed = der_members(der_one(wrapped.body, SEQUENCE), INTEGER, SET, SEQUENCE)
+    content_kind, content_wrapped = der_members(signed[2], OID, 0xA0)
+    if der_oid(content_kind) != TST_INFO:
+        raise DerError("no time-stamp")
+    info = der_one(content_wrapped.body, OCTETS).body
+    members = der_members(der_one(info, SEQUENCE), INTEGER, OID, SEQUENCE, INTEGER)
+    if der_integer(members[0]) != 1 or len(members) < 5:
+        raise DerError("no time-stamp of version 1")
+    hash_kind, imprint = der_members(members[2], SEQUENCE, OCTETS)
+    certificates = [
+        parse_certificate(each.raw)
+        for part in signed[3:]
+        if part.tag == 0xA0
+        for each in der_elements(part.body)
+    ]
+    if len(certificates) > MAX_CERTIFICATES or signed[-1].tag != SET:
+        raise DerError("too many certificates, or no signer")
+    signer = der_members(der_one(signed[-1].body, SEQUENCE), INTEGER)
+    if len(signer) < 6 or [each.tag for each in signer[2:6]] != [SEQUENCE, 0xA0, SEQUENCE, OCTETS]:
+        raise DerError("a malformed signer")
+    attributes = Der(SET, signer[3].body, b"\x31" + signer[3].raw[1:])
+    return Token(
+        *(info, algorithm(hash_kind), imprint.body, der_time(members[4], GENERALIZED_TIME)),
+        *(algorithm(signer[2]), attributes, signer[4], signer[5].body),
+        *(find_signer(signer[1], certificates), certificates),
+    )
+
+
+def find_signer(name: Der, certificates: list[Certificate]) -> Certificate:
+    """The certificate that a SignerInfo names."""
+    for certificate in certificates:
+        if name.tag == 0x80 and name.body == certificate.key_identifier:
+            return certificate
+        if name.tag == SEQUENCE:
+            issuer, serial = der_members(name, SEQUENCE, INTEGER)
+            if (issuer.raw, serial.body) == (certificate.issuer, certificate.serial):
+                return certificate
+    raise DerError("the signer's certificate is not among those that came along")
+
+
+def check_token(data: bytes, text: bytes, file: str) -> Token:
+    """Steps 1 to 7 of spec/anchor.md: all that needs no root."""
+    try:
+        token = parse_token(data)
+    except (DerError, ValueError, IndexError) as problem:
+        refuse("token", f"The token is malformed: {problem}.", file)
+    if token.hash_oid not in HASHES:
+        refuse("token_hash", "The token's imprint is by a hash that is too weak or unknown.", file)
+    if hashlib.new(HASHES[token.hash_oid], text).digest() != token.imprint:
+        refuse("token_imprint", "The token is over something else than this checkpoint.", file)
+    try:
+        if not token.signer.is_for_time_stamping():
+            refuse("token_eku", "The signer's certificate is not for time-stamping alone.", file)
+        if not token_signature_holds(token):
+            refuse("token_signature", "The token's signature does not hold.", file)
+    except (DerError, ValueError, IndexError) as problem:
+        refuse("token_signature", f"The token's signature is malformed: {problem}.", file)
+    if not token.signer.since <= token.time <= token.signer.until:
+        refuse(
+            "token_validity", "The signer's certificate was not valid at the token's time.", file
+        )
+    return token
+
+
+def token_signature_holds(token: Token) -> bool:
+    """Step 6: the attributes name content, digest and signer, and the signer signed them."""
+    if token.digest_oid not in HASHES:
+        raise UnsupportedError
+    hash_name = HASHES[token.digest_oid]
+    found: dict[str, Der] = {}
+    for attribute in der_elements(token.attributes.body):
+        name, values = der_members(attribute, OID, SET)
+        if der_oid(name) in found:
+            return False
+        found[der_oid(name)] = values
+    content = der_members(found.get(CONTENT_TYPE, Der(0, b"", b"")))
+    digest = der_members(found.get(MESSAGE_DIGEST, Der(0, b"", b"")))
+    if [der_oid(each) for each in content] != [TST_INFO]:
+        return False
+    if [each.body for each in digest] != [hashlib.new(hash_name, token.info).digest()]:
+        return False
+    if not names_signer(found, token.signer):
+        return False
+    kind = algorithm(token.kind)
+    if kind == RSA:
+        if not isinstance(token.signer.key, RsaKey):
+            return False
+        return token.signer.key.holds(hash_name, token.attributes.raw, token.signature)
+    if kind in SIGNATURES and SIGNATURES[kind][1] != hash_name:
+        return False
+    return signed_by(token.signer.key, token.kind, token.attributes.raw, token.signature)
+
+
+def names_signer(attributes: dict[str, Der], signer: Certificate) -> bool:
+    """Whether signingCertificate or signingCertificateV2 holds the hash of the signer's."""
+    for name, hash_name in ((SIGNING_CERTIFICATE_V2, "sha256"), (SIGNING_CERTIFICATE, "sha1")):
+        if name in attributes:
+            value = der_one(attributes[name].body, SEQUENCE)
+            first = der_elements(der_members(value, SEQUENCE)[0].body)[0]
+            members = der_members(first)
+            if members[0].tag == SEQUENCE:
+                hash_name = HASHES.get(algorithm(members.pop(0)), "")
+            if not hash_name:
+                raise UnsupportedError
+            return members[0].body == hashlib.new(hash_name, signer.raw).digest()
+    return False
+
+
+def find_path(token: Token, roots: list[Certificate]) -> tuple[list[Certificate], bool] | None:
+    """Step 8: from the signer up to a root of the reader's, and whether all were valid then."""
+    ends = {root.raw for root in roots}
+    pool = roots + [each for each in token.certificates if each.raw not in ends]
+    expired = None
+    paths = [[token.signer]]
+    while paths:
+        path = paths.pop()
+        path[-1].check_critical()
+        for issuer in pool:
+            if issuer.subject != path[-1].issuer or issuer in path:
+                continue
+            if not issuer.may_issue(len(path) - 1) or not path[-1].is_signed_by(issuer):
+                continue
+            longer = [*path, issuer]
+            if issuer.raw not in ends:
+                if len(longer) < MAX_PATH_LENGTH:
+                    paths.append(longer)
+                continue
+            if all(each.since <= token.time <= each.until for each in longer):
+                return longer, True
+            expired = longer
+    return (expired, False) if expired else None
+
+
+def is_revoked(
+    certificate: Certificate, issuer: Certificate, time: int, lists: list[RevocationList]
+) -> bool | None:
+    """Step 9 for one certificate; None when no list counts for it."""
+    known = False
+    for each in lists:
+        if each.issuer != certificate.issuer or each.since < time:
+            continue
+        if not signed_by(issuer.key, each.kind, each.signed, each.signature):
+            continue
+        known = True
+        since, reason = each.revoked.get(certificate.serial, (None, None))
+        if since is not None and (reason is None or reason in COMPROMISE or time >= since):
+            return True
+    return False if known else None
+
+
+# --------------------------------------------------------------------------------------------
+# 9  OpenTimestamps (spec/anchor.md)
+# --------------------------------------------------------------------------------------------
+
+OTS_MAGIC = bytes.fromhex("004f70656e54696d657374616d7073000050726f6f6600bf89e2e884e892940108")
+BITCOIN, PENDING = bytes.fromhex("0588960d73d71901"), bytes.fromhex("83dfe30d2ef90c8e")
+MAX_OTS_DEPTH, MAX_OTS_VALUE = 256, 4096
+OTHER_OPERATIONS = (0x02, 0x03, 0x67, 0xF2, 0xF3)
+
+
+class OtsError(ValueError):
+    """A malformed OpenTimestamps proof."""
+
+
+@dataclass
+class OtsReader:
+    """Reads a proof from front to back."""
+
+    data: bytes
+    at: int = 0
+    attestations: list[tuple[bytes, bytes, bytes | None]] = field(default_factory=list)
+
+    def take(self, count: int) -> bytes:
+        """The next bytes."""
+        part = self.data[self.at : self.at + count]
+        if len(part) != count:
+            raise OtsError("it ends early")
+        self.at += count
+        return part
+
+    def number(self) -> int:
+        """A number in groups of seven bits, lowest first."""
+        value = 0
+        for shift in range(0, 63, 7):
+            byte = self.take(1)[0]
+            value |= (byte & 127) << shift
+            if byte < 128:
+                if shift and not byte:
+                    raise OtsError("a number that is not minimal")
+                return value
+        raise OtsError("a number that is too large")
+
+    def sized(self, limit: int) -> bytes:
+        """Bytes with their length before them."""
+        size = self.number()
+        if size > limit:
+            raise OtsError("a value that is too long")
+        return self.take(size)
+
+    def tree(self, value: bytes | None, depth: int = 0) -> None:
+        """The operations on a value, down to what is attested; None: not known any more."""
+        if depth > MAX_OTS_DEPTH:
+            raise OtsError("nested too deeply")
+        more = True
+        while more:
+            tag = self.take(1)[0]
+            more = tag == 0xFF
+            if more:
+                tag = self.take(1)[0]
+            if tag == 0:
+                kind = self.take(8)
+                self.attestations.append((kind, self.sized(8192), value))
+            else:
+                self.tree(self.operate(tag, value), depth + 1)
+
+    def operate(self, tag: int, value: bytes | None) -> bytes | None:
+        """One operation on a value."""
+        if tag in (0xF0, 0xF1):
+            part = self.sized(MAX_OTS_VALUE)
+            if value is None:
+                return None
+            value = value + part if tag == 0xF0 else part + value
+            if len(value) > MAX_OTS_VALUE:
+                raise OtsError("a value that is too long")
+            return value
+        if tag == 0x08:
+            return None if value is None else hashlib.sha256(value).digest()
+        if tag in OTHER_OPERATIONS:
+            return None
+        raise OtsError("an operation that nobody knows")
+
+
+def check_ots(data: bytes, text: bytes, file: str) -> list[tuple[bytes, bytes, bytes | None]]:
+    """What a proof over a checkpoint's text attests: (kind, payload, value there or None)."""
+    digest = hashlib.sha256(text).digest()
+    reader = OtsReader(data)
+    try:
+        if reader.take(len(OTS_MAGIC)) != OTS_MAGIC:
+            raise OtsError("not a proof of version 1 over a SHA-256")
+        found = reader.take(32)
+        reader.tree(found)
+        if reader.at != len(data):
+            raise OtsError("bytes after its end")
+    except OtsError as problem:
+        refuse("ots", f"The OpenTimestamps proof is malformed: {problem}.", file)
+    if found != digest:
+        refuse("ots_digest", "The proof is over something else than this checkpoint.", file)
+    return reader.attestations
+
+
+def block_hash(header: bytes) -> bytes:
+    """The hash of a Bitcoin block header, as the next header holds it."""
+    return hashlib.sha256(hashlib.sha256(header).digest()).digest()
+
+
+def check_headers(headers: dict[int, tuple[bytes, str]]) -> None:
+    """Headers from the reader carry their work, and neighbours chain."""
+    for height, (header, file) in sorted(headers.items()):
+        bits = int.from_bytes(header[72:76], "little")
+        target = (bits & 0x7FFFFF) << 8 * (bits >> 24) >> 24
+        if int.from_bytes(block_hash(header), "little") > target:
+            refuse("header", f"The header of block {height} carries no work.", file)
+        before = headers.get(height - 1)
+        if before and header[4:36] != block_hash(before[0]):
+            refuse("header", f"The headers of blocks {height - 1} and {height} do not chain.", file)
+
+
+# --------------------------------------------------------------------------------------------
+# 10  Entries (spec/entry.md) and protected values (spec/protected-value.md)
 # --------------------------------------------------------------------------------------------
 
 MAX_ENTRY = 65_535
@@ -551,7 +1321,7 @@ KEY_ID = re.compile(r"key:[0-9a-f]{32}")
 ABOUT = re.compile(r"sha256:[0-9a-f]{64}|entry:(0|[1-9][0-9]{0,15})|(key|run):[0-9a-f]{32}")
 TOKEN = re.compile(r"[A-Za-z0-9 ._:;/+=()%*,@-]{0,256}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
-INSTANT = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.\d{6})?Z", re.ASCII)
+INSTANT = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?Z", re.ASCII)
 
 Test = Callable[[Any], bool]
 
@@ -586,15 +1356,20 @@ is_token, is_sha256, is_key_id = matches(TOKEN), matches(SHA256), matches(KEY_ID
 
 def is_instant(value: Any) -> bool:
     """A point of time that a calendar knows."""
-    match = INSTANT.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        return False
-    year, month, day, hour, minute, second = map(int, match.groups())
     try:
-        datetime(year, month, day, hour, minute, second)
-    except ValueError:
+        instant(value)
+    except (TypeError, ValueError):
         return False
     return True
+
+
+def instant(text: str) -> int:
+    """Microseconds since 1970."""
+    match = INSTANT.fullmatch(text)
+    if match is None:
+        raise ValueError("not a point of time")
+    fraction = (match.group(7) or "").ljust(6, "0")
+    return microseconds(*map(int, match.groups()[:6])) + int(fraction)
 
 
 def is_protected(value: Any) -> bool:
@@ -643,6 +1418,14 @@ is_segment = has(
     **dict.fromkeys(("a_start", "a_end", "b_start", "b_end"), is_integer),
     **dict.fromkeys(("rate", "transform"), is_token),
 )
+
+
+is_stream = has(kind=is_token, codec=is_token, packets=is_count, sha256=is_sha256)
+is_place = has(
+    place=is_token,
+    **dict.fromkeys(("objects", "bytes", "missing", "changed", "repaired"), is_count),
+)
+is_bad_copy = has(place=is_token, what=is_token, sha256=is_sha256, repaired=is_boolean)
 
 
 def rules(test: Test, names: str) -> dict[str, Test]:
@@ -723,11 +1506,76 @@ STATEMENTS: dict[str, dict[str, Test]] = {
     },
     "value.disclosed/1": VALUES,
     "value.erased/1": VALUES,
+    "anchor.received/1": {
+        **rules(is_count, "size height?"),
+        **rules(is_sha256, "root"),
+        **rules(is_token, "kind authority state via"),
+        **rules(is_instant, "time?"),
+        **rules(is_blob, "proof chain?"),
+    },
+    "anchor.failed/1": {
+        **rules(is_count, "size attempts"),
+        **rules(is_sha256, "root"),
+        **rules(is_token, "kind authority reason"),
+    },
+    "cosignature.received/1": {
+        **rules(is_count, "size"),
+        **rules(is_sha256, "root"),
+        **rules(is_token, "witness signature"),
+        **rules(is_instant, "time"),
+    },
+    "fork.reported/1": {
+        **rules(is_count, "size"),
+        **rules(is_sha256, "ours theirs"),
+        **rules(is_blob, "note"),
+    },
+    "custody.received/1": {
+        **rules(is_list_of(is_sha256), "objects"),
+        **rules(is_token, "method"),
+        **rules(is_protected, "reason from_whom"),
+    },
+    "custody.transferred/1": {
+        **rules(is_list_of(is_sha256), "objects"),
+        **rules(is_token, "method receiver_key?"),
+        **rules(is_protected, "reason to_whom"),
+    },
+    "custody.receipted/1": {
+        **rules(is_count, "transfer"),
+        **rules(is_instant, "received_at"),
+        **rules(is_token, "receiver_key? receiver_signature?"),
+        **rules(is_blob, "document?"),
+    },
+    "object.disposed/1": {
+        **rules(is_list_of(has(sha256=is_sha256, size=is_count)), "objects"),
+        **rules(is_token, "ground second second_signature"),
+        **rules(is_protected, "reason contrary_reason?"),
+        **rules(is_boolean, "contrary"),
+    },
+    "material.linked/1": {
+        **rules(is_sha256, "a b"),
+        **rules(is_token, "relation"),
+        **rules(is_protected, "reason"),
+    },
+    "derivative.made/1": {
+        **rules(is_sha256, "original derivative"),
+        **rules(is_token, "method version"),
+        **rules(is_map_of(is_token), "tools"),
+        **rules(is_list_of(is_token), "removed"),
+        **rules(is_list_of(is_stream), "streams"),
+    },
+    "fixity.audited/1": {
+        **rules(is_instant, "started_at"),
+        **rules(is_list_of(is_place), "places"),
+        **rules(is_list_of(is_bad_copy), "bad"),
+        **rules(is_blob, "more?"),
+    },
 }
 ALWAYS_SIGNED = frozenset(
     (
         *("genesis/1", "person.added/1", "scope.changed/1", "key.rotated/1", "key.revoked/1"),
         *("risk.recorded/1", "export.made/1", "value.disclosed/1", "value.erased/1"),
+        *("custody.received/1", "custody.transferred/1", "custody.receipted/1"),
+        *("object.disposed/1", "material.linked/1"),
     )
 )
 
@@ -825,7 +1673,9 @@ class Keys:
     archive: VerifierKey | None = None
     archive_keys: list[VerifierKey] = field(default_factory=list)
     people: dict[str, bytes] = field(default_factory=dict)
+    since: list[int] = field(default_factory=list)
     revoked: set[str] = field(default_factory=set)
+    suspicions: list[tuple[str, int, int]] = field(default_factory=list)
     signatures: set[bytes] = field(default_factory=set)
 
     def take(self, entry: Entry) -> None:
@@ -841,8 +1691,18 @@ class Keys:
             self.rotate(entry)
         elif entry.type == "key.revoked/1":
             self.revoked.add(entry.fields["key"])
-        elif entry.type in ("value.disclosed/1", "value.erased/1"):
+            if "suspect_after" in entry.fields:
+                after = entry.fields["suspect_after"]
+                self.suspicions.append((entry.fields["key"], after, entry.index))
+        elif entry.type in ("value.disclosed/1", "value.erased/1", "object.disposed/1"):
             self.check_second(entry)
+
+    def for_size(self, size: int) -> VerifierKey | None:
+        """The archive key that was to sign the checkpoint of that size."""
+        in_force = [
+            k for k, since in zip(self.archive_keys, self.since, strict=True) if since <= size
+        ]
+        return in_force[-1] if in_force else None
 
     def begin(self, entry: Entry) -> None:
         """The genesis brings the first archive key and the first person."""
@@ -851,12 +1711,13 @@ class Keys:
             entry.refuse("genesis", "it is of another origin than the checkpoint.")
         self.archive = key
         self.archive_keys.append(key)
+        self.since.append(0)
         self.add_person(entry.fields["person_key"], entry)
 
     def check_second(self, entry: Entry) -> None:
         """Done alone and said so, or a second person in force has signed as well."""
         second = entry.fields["second"]
-        if second == "alone":
+        if second == "alone" and entry.type != "object.disposed/1":
             return
         if second == entry.by or second in self.revoked or second not in self.people:
             entry.refuse("author", "its second person is not another person in force.")
@@ -896,6 +1757,7 @@ class Keys:
             self.check_succession(entry, self.archive.public)
             self.archive = key
             self.archive_keys.append(key)
+            self.since.append(entry.index + 1)
         elif use == "person":
             former = self.people.pop(key_id(self.person_key(old, entry)), None)
             if former is None:
@@ -947,16 +1809,184 @@ class Keys:
 
 
 # --------------------------------------------------------------------------------------------
-# 8  The package: the bag (spec/package.md, rules 1 to 3)
+# 11  The package as a folder or as one ZIP (spec/package.md, "As one file")
+# --------------------------------------------------------------------------------------------
+
+ZIP_END, ZIP64_LOCATOR = struct.Struct("<4s4H2LH"), struct.Struct("<4sLQL")
+ZIP64_END, ZIP_LOCAL = struct.Struct("<4sQ2H2L4Q"), struct.Struct("<4s5H3L2H")
+ZIP_CENTRAL = struct.Struct("<4s6H3L5H2L")
+MAX_DIRECTORY = 256 << 20
+
+
+class Part(io.RawIOBase):
+    """A stretch of a file, as a file of its own."""
+
+    def __init__(self, path: str, start: int, size: int) -> None:
+        super().__init__()
+        self._stream, self._left = open(path, "rb", buffering=0), size  # noqa: SIM115 - closed by close
+        self._stream.seek(start)
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer, not beyond the end of the stretch."""
+        view = memoryview(buffer)[: self._left]
+        count = self._stream.readinto(view) or 0
+        self._left -= count
+        return count
+
+    def close(self) -> None:
+        """Close the file beneath."""
+        self._stream.close()
+        super().close()
+
+
+class Member(NamedTuple):
+    """A file in a ZIP."""
+
+    path: str
+    start: int
+    size: int
+
+
+def refuse_zip(sentence: str, file: str = "") -> NoReturn:
+    """Refuse a ZIP that could be read in two ways."""
+    refuse("zip", sentence, file)
+
+
+def read_zip(path: str) -> dict[str, Member]:
+    """The files of a ZIP that can be read in one way only."""
+    whole = os.path.getsize(path)
+    with open(path, "rb") as stream:
+        count, size, start, end = zip_directory(stream, whole)
+        stream.seek(start)
+        directory = stream.read(size)
+        members: dict[str, Member] = {}
+        at = place = 0
+        for _ in range(count):
+            at, name, offset, length = zip_central(directory, at)
+            if offset != place:
+                refuse_zip("Its files do not follow each other without a gap.", name)
+            place = zip_local(stream, name, offset, length)
+            if name in members:
+                refuse_zip("A name stands in it twice.", name)
+            members[name] = Member(name, place, length)
+            place += length
+        if at != size or place != start or start + size != end:
+            refuse_zip("There are bytes in it that belong to no file.")
+    for name in members:
+        if not PATH.fullmatch(name):
+            refuse("path", "A name holds characters that no package uses.", name)
+    return members
+
+
+def zip_directory(stream: BinaryIO, whole: int) -> tuple[int, int, int, int]:
+    """Number of files; size, start and end of the central directory."""
+    end = whole - ZIP_END.size
+    if end < 0:
+        refuse_zip("It is too short.")
+    stream.seek(end)
+    mark, disk, first, here, count, size, start, comment = ZIP_END.unpack(stream.read(ZIP_END.size))
+    if mark != b"PK\x05\x06" or comment:
+        refuse_zip("It does not end where a ZIP without a comment ends: was it copied whole?")
+    if disk or first or here != count:
+        refuse_zip("It is a part of several disks.")
+    if 0xFFFF in (here, count) or 0xFFFFFFFF in (size, start):
+        end -= ZIP64_LOCATOR.size + ZIP64_END.size
+        if end < 0:
+            refuse_zip("Its ZIP64 end is missing.")
+        stream.seek(end)
+        record = ZIP64_END.unpack(stream.read(ZIP64_END.size))
+        mark, disk, place, disks = ZIP64_LOCATOR.unpack(stream.read(ZIP64_LOCATOR.size))
+        if (
+            record[0] != b"PK\x06\x06"
+            or mark != b"PK\x06\x07"
+            or (disk, place, disks) != (0, end, 1)
+        ):
+            refuse_zip("Its ZIP64 end is malformed.")
+        if record[1] != ZIP64_END.size - 12 or record[4] or record[5] or record[6] != record[7]:
+            refuse_zip("Its ZIP64 end is malformed.")
+        count, size, start = record[7:]
+    if size > min(end, MAX_DIRECTORY) or start + size != end:
+        refuse_zip("Its directory is not where it says.")
+    return count, size, start, end
+
+
+def zip_wide(extra: bytes, values: list[int], name: str) -> list[int]:
+    """`values` with those that stand in a ZIP64 field instead; no other field is allowed."""
+    wide = [n for n, value in enumerate(values) if value == 0xFFFFFFFF]
+    if extra[:4] != struct.pack("<HH", 1, 8 * len(wide)) if wide else extra:
+        refuse_zip("It has fields that no package needs.", name)
+    if len(extra) != (4 + 8 * len(wide) if wide else 0):
+        refuse_zip("Its ZIP64 field is malformed.", name)
+    for position, n in enumerate(wide):
+        (values[n],) = struct.unpack_from("<Q", extra, 4 + 8 * position)
+    return values
+
+
+def zip_central(directory: bytes, at: int) -> tuple[int, str, int, int]:
+    """One entry of the directory: where the next begins, its name, place and size."""
+    if at + ZIP_CENTRAL.size > len(directory):
+        refuse_zip("Its directory ends early.")
+    mark, _, _, flags, method, _, _, _, packed, size, *rest = ZIP_CENTRAL.unpack_from(directory, at)
+    name_size, extra_size, comment, disk, _, attributes, offset = rest
+    at += ZIP_CENTRAL.size
+    name = zip_name(directory[at : at + name_size])
+    at += name_size + extra_size
+    if mark != b"PK\x01\x02" or at > len(directory) or comment or disk:
+        refuse_zip("An entry of its directory is malformed.", name)
+    zip_plain(flags, method, name)
+    if attributes >> 16 & 0o170000 not in (0, stat.S_IFREG) or attributes & 0x10:
+        refuse_zip("It holds something that is no plain file.", name)
+    extra = directory[at - extra_size : at]
+    size, packed, offset = zip_wide(extra, [size, packed, offset], name)
+    if size != packed:
+        refuse_zip("A file in it is packed.", name)
+    return at, name, offset, size
+
+
+def zip_local(stream: BinaryIO, name: str, offset: int, size: int) -> int:
+    """The header before a file says the same as the directory. Where the bytes begin."""
+    stream.seek(offset)
+    header = stream.read(ZIP_LOCAL.size)
+    if len(header) != ZIP_LOCAL.size:
+        refuse_zip("A file in it has no header.", name)
+    mark, _, flags, method, _, _, _, packed, stated, name_size, extra_size = ZIP_LOCAL.unpack(
+        header
+    )
+    own, extra = stream.read(name_size), stream.read(extra_size)
+    if mark != b"PK\x03\x04" or zip_name(own) != name:
+        refuse_zip("A file's header names another file than the directory.", name)
+    zip_plain(flags, method, name)
+    if zip_wide(extra, [stated, packed], name) != [size, size]:
+        refuse_zip("A file's header gives it another size than the directory.", name)
+    return offset + ZIP_LOCAL.size + name_size + extra_size
+
+
+def zip_plain(flags: int, method: int, name: str) -> None:
+    """No compression, no encryption, sizes before the bytes."""
+    if method or flags not in (0, 0x0800):
+        refuse_zip("It is compressed or encrypted: unpack it and name the folder.", name)
+
+
+def zip_name(data: bytes) -> str:
+    """A name as text; what is no UTF-8 becomes something that no path allows."""
+    return data.decode("utf-8", "replace")
+
+
+# --------------------------------------------------------------------------------------------
+# 12  The package: the bag (spec/package.md, rules 1 to 3)
 # --------------------------------------------------------------------------------------------
 
 DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 PAYLOAD_MANIFEST, TAG_MANIFEST = "manifest-sha256.txt", "tagmanifest-sha256.txt"
 SEAL, CHECKPOINT, ENTRIES = "seal.tlog-proof", "data/record/checkpoint", "data/record/entries"
 TILES, OBJECTS, ATTACHMENTS = "data/record/tile/", "data/objects/", "data/attachments/"
-DISCLOSURES = "data/disclosures"
+DISCLOSURES, CHECKPOINTS = "data/disclosures", "data/checkpoints/"
 REQUIRED = (
-    *("bagit.txt", "bag-info.txt", "README.txt", "check.py"),
+    *("bagit.txt", "bag-info.txt", "README.txt", "check.py", "check.html"),
     *(PAYLOAD_MANIFEST, TAG_MANIFEST, SEAL, CHECKPOINT, ENTRIES),
 )
 PATH = re.compile(r"(?!\.{1,2}(/|$))[A-Za-z0-9._-]+(/(?!\.{1,2}(/|$))[A-Za-z0-9._-]+)*")
@@ -964,11 +1994,14 @@ BLOB_PATH = re.compile(r"data/(objects|attachments)/[0-9a-f]{64}")
 TILE_PATH = re.compile(
     r"data/record/tile/(0|[1-9][0-9]?)/(x[0-9]{3}/){0,6}[0-9]{3}(\.p/[1-9][0-9]{0,2})?"
 )
+STAMP_PATH = re.compile(
+    r"data/checkpoints/[1-9][0-9]{0,15}/(checkpoint|consistency|[a-z0-9-]{1,40}\.(tsr|ots))"
+)
 FOLDER = re.compile(
-    r"data(/objects|/attachments|/record(/tile(/[0-9]{1,2}(/x[0-9]{3}){0,6}(/[0-9]{3}\.p)?)?)?)?"
+    r"data(/objects|/attachments|/checkpoints(/[1-9][0-9]{0,15})?|/record(/tile(/[0-9]{1,2}(/x[0-9]{3}){0,6}(/[0-9]{3}\.p)?)?)?)?"
 )
 MANIFEST_LINE = re.compile(r"([0-9a-f]{64})  ([^\r\n]+)")
-MAX_PATH = 4096
+MAX_PATH, MAX_MISSING = 4096, 1000
 LEFT_BY_FILE_MANAGERS = (".DS_Store", "Thumbs.db", "desktop.ini")
 
 
@@ -978,11 +2011,15 @@ class Bag:
 
     root: str
     files: dict[str, int] = field(default_factory=dict)
+    members: dict[str, Member] | None = None
     listed: dict[str, str] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
 
-    def open(self, path: str) -> BufferedReader:
+    def open(self, path: str) -> BufferedIOBase:
         """Open a regular file of the package, never through a link."""
+        if self.members is not None:
+            member = self.members[path]
+            return BufferedReader(Part(self.root, member.start, member.size))
         flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
         descriptor = os.open(os.path.join(self.root, path), flags | getattr(os, "O_BINARY", 0))
         stream = os.fdopen(descriptor, "rb")
@@ -1031,9 +2068,15 @@ def hash_code(path: str) -> str:
 
 def check_bag(root: str) -> Bag:
     """The right files, all of them regular, exactly those that the manifests list."""
-    check_place(root)
     bag = Bag(root)
-    unknown = walk(bag)
+    unknown: list[str] = []
+    if is_zip(root):
+        bag.members = read_zip(root)
+        bag.files = {name: member.size for name, member in bag.members.items()}
+        check_zip_place(bag)
+    else:
+        check_place(root)
+        unknown = walk(bag)
     if bag.read("bagit.txt", SMALL, "bag_declaration") != DECLARATION:
         refuse("bag_declaration", "This is not the declaration of BagIt 1.0 in UTF-8.", "bagit.txt")
     unknown += [path for path in bag.files if not is_known_file(path)]
@@ -1049,20 +2092,39 @@ def check_bag(root: str) -> Bag:
     for path in bag.files:
         if path not in payload and path not in tags and path not in (TAG_MANIFEST, SEAL):
             refuse("undeclared_file", "No manifest lists this file.", path)
-    for path in payload_missing + tags_missing:
-        refuse("missing_file", "A manifest lists this file; it is not there.", path)
+    missing = payload_missing + tags_missing
+    if missing:
+        many = f" ({len(missing)} files are missing: was it copied whole?)" if missing[1:] else ""
+        refuse("missing_file", "A manifest lists this file; it is not there." + many, missing[0])
     bag.listed = payload | tags
     return bag
 
 
+def is_zip(root: str) -> bool:
+    """Whether this file begins like a ZIP, or like an empty one."""
+    if not os.path.isfile(root):
+        return False
+    with open(root, "rb") as stream:
+        return stream.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
+
+
+def check_zip_place(bag: Bag) -> None:
+    """Whether the ZIP holds a package at its top."""
+    if "bagit.txt" in bag.files and bag.under("data/"):
+        return
+    tops = {path.split("/")[0] for path in bag.files}
+    if len(tops) == 1 and f"{min(tops)}/bagit.txt" in bag.files:
+        where = f"The package is in the folder {min(tops)} of this ZIP."
+        refuse("not_a_package", f"{where} Unpack it and name that folder.")
+    refuse("not_a_package", "This ZIP holds no `bagit.txt` with a folder `data` at its top.")
+
+
 def check_place(root: str) -> None:
     """Whether this is a package at all; if not, say what it looks like."""
+    if os.path.isfile(root):
+        refuse("not_a_package", what_it_is(root))
     if not os.path.isdir(root):
-        if root.lower().endswith((".zip", ".tar", ".gz", ".tgz", ".7z")):
-            refuse("not_a_package", "This is a packed file. Unpack it and name the folder.")
-        if root.lower().endswith(".age"):
-            refuse("not_a_package", "This file is encrypted (age). Decrypt and unpack it first.")
-        refuse("not_a_package", "There is no such folder.")
+        refuse("not_a_package", "There is no such folder or file.")
     if is_bag(root):
         return
     with os.scandir(root) as listing:
@@ -1070,6 +2132,19 @@ def check_place(root: str) -> None:
     if len(deeper) == 1:
         refuse("not_a_package", f"The package is one folder deeper: {deeper[0]}. Name that one.")
     refuse("not_a_package", "This folder holds no `bagit.txt` with a folder `data`.")
+
+
+def what_it_is(path: str) -> str:
+    """What a file that is no ZIP seems to be, and what to do with it."""
+    with open(path, "rb") as stream:
+        head = stream.read(512)
+    if head.startswith((b"age-encryption.org/", b"-----BEGIN AGE")):
+        return "This is encrypted (age). Decrypt it with the key it was made for, and unpack it."
+    if head[257:262] == b"ustar" or head.startswith(
+        (b"\x1f\x8b", b"7z\xbc\xaf", b"BZh", b"\xfd7z")
+    ):
+        return "This is a packed file. Unpack it and name the folder."
+    return "This is no package: a folder with `bagit.txt` and `data`, or a ZIP of one."
 
 
 def is_bag(folder: str) -> bool:
@@ -1115,13 +2190,14 @@ def is_known_file(path: str) -> bool:
         or path == DISCLOSURES
         or BLOB_PATH.fullmatch(path) is not None
         or TILE_PATH.fullmatch(path) is not None
+        or STAMP_PATH.fullmatch(path) is not None
     )
 
 
 def read_manifest(bag: Bag, name: str) -> tuple[dict[str, str], list[str]]:
-    """The hashes that a manifest lists, and the first path that is not there.
+    """The hashes that a manifest lists, and paths that are not there.
 
-    Lines of missing files are not kept, so that a false manifest cannot fill the memory.
+    Of missing files a few are kept, so that a false manifest cannot fill the memory.
     """
     listed: dict[str, str] = {}
     missing: list[str] = []
@@ -1142,13 +2218,13 @@ def read_manifest(bag: Bag, name: str) -> tuple[dict[str, str], list[str]]:
         previous = path
         if path in bag.files:
             listed[path] = digest
-        elif not missing:
+        elif len(missing) < MAX_MISSING:
             missing.append(path)
     return listed, missing
 
 
 # --------------------------------------------------------------------------------------------
-# 9  The package: hashes, record, seal, objects, disclosures, trust (rules 3 to 7)
+# 13  The package: what it holds (rules 3 to 10)
 # --------------------------------------------------------------------------------------------
 
 
@@ -1168,7 +2244,14 @@ def check_hashes(bag: Bag) -> None:
 
 def check_oxum(bag: Bag) -> None:
     """`Payload-Oxum` counts the bytes and files of the payload."""
-    text = bag.read("bag-info.txt", SMALL, "oxum").decode("utf-8", "replace")
+    text = bag.read("bag-info.txt", SMALL, "bag_info").decode("utf-8", "replace")
+    versions = re.findall(r"^Witnessmark-Package: ([1-9][0-9]{0,8})$", text, re.MULTILINE)
+    named = re.findall(r"^witnessmark-package\b", text, re.MULTILINE | re.IGNORECASE)
+    if len(versions) != 1 or len(named) != 1:
+        refuse("bag_info", "The version of the package's format is not stated.", "bag-info.txt")
+    if versions != ["1"]:
+        words = f"It is of format {versions[0]}, this checker knows 1: get a newer checker."
+        refuse("newer_version", words, "bag-info.txt")
     stated = re.findall(r"^Payload-Oxum:(.*)$", text, re.MULTILINE | re.IGNORECASE)
     sizes = [size for path, size in bag.files.items() if path.startswith("data/")]
     if [value.strip(" ") for value in stated] != [f"{sum(sizes)}.{len(sizes)}"]:
@@ -1181,12 +2264,21 @@ class Record:
 
     checkpoint: Checkpoint
     keys: Keys
-    signers: set[VerifierKey] = field(default_factory=set)
+    anchors: list[Anchor] = field(default_factory=list)
     indices: array[int] = field(default_factory=lambda: array("Q"))
     leaves: bytearray = field(default_factory=bytearray)
     object_sizes: dict[str, set[int]] = field(default_factory=dict)
     attachment_sizes: dict[str, set[int]] = field(default_factory=dict)
-    derived: set[str] = field(default_factory=set)
+    times: array[int] = field(default_factory=lambda: array("q"))
+    authors: list[tuple[int, str]] = field(default_factory=list)
+    stored: dict[str, int] = field(default_factory=dict)
+    derived: dict[str, set[str]] = field(default_factory=dict)
+    made: dict[str, set[str]] = field(default_factory=dict)
+    links: list[tuple[int, str, str]] = field(default_factory=list)
+    disposed: set[str] = field(default_factory=set)
+    transfers: dict[int, dict[str, Any]] = field(default_factory=dict)
+    receipts: set[int] = field(default_factory=set)
+    earlier: dict[int, bytes] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
 
     def count(self, name: str, number: int = 1) -> None:
@@ -1200,18 +2292,80 @@ class Record:
         self.count("signed_entries", int(entry.signed))
         self.count("unknown_entries", int(entry.type not in STATEMENTS))
         self.count("protected_values", sum(map(is_protected, entry.fields.values())))
-        self.count("second_signatures", int("second_signature" in entry.fields))
-        self.count("suspicions", int("suspect_after" in entry.fields))
-        if entry.type == "object.stored/1":
-            name = entry.fields["sha256"]
-            if name in self.object_sizes:
-                self.object_sizes[name].add(entry.fields["size"])
-            if "derived_from" in entry.fields:
-                self.derived.add(name)
+        self.times.append(instant(entry.value["at"]))
+        if entry.signed:
+            self.authors.append((entry.index, entry.by))
+        self.count("findings", int(entry.type == "finding.recorded/1"))
+        self.note_statement(entry)
         if self.attachment_sizes:
             for blob in blobs_in(entry.fields):
                 if blob["sha256"] in self.attachment_sizes:
                     self.attachment_sizes[blob["sha256"]].add(blob["size"])
+
+    def note_statement(self, entry: Entry) -> None:
+        """What rules 6, 9 and 10 ask for."""
+        fields = entry.fields
+        if entry.type == "object.stored/1":
+            self.note_object(fields, entry.index)
+        elif entry.type in ("link.found/1", "material.linked/1"):
+            self.links.append((entry.index, fields["a"], fields["b"]))
+        elif entry.type == "derivative.made/1":
+            self.made.setdefault(fields["derivative"], set()).add(fields["original"])
+        elif entry.type == "object.disposed/1":
+            self.disposed.update(each["sha256"] for each in fields["objects"])
+        elif entry.type == "custody.transferred/1":
+            self.transfers[entry.index] = fields
+        elif entry.type == "custody.receipted/1":
+            self.check_receipt(entry)
+        elif entry.type in ("value.disclosed/1", "value.erased/1"):
+            self.count("alone", int(fields["second"] == "alone"))
+
+    def note_object(self, fields: dict[str, Any], index: int) -> None:
+        """An object that the record stores: where, how large, and from what."""
+        name = fields["sha256"]
+        if name in self.object_sizes:
+            self.object_sizes[name].add(fields["size"])
+        if "derived_from" in fields:
+            self.derived.setdefault(name, set()).add(fields["derived_from"])
+        self.stored.setdefault(name, index)
+
+    def check_receipt(self, entry: Entry) -> None:
+        """Rule 9: a receipt is for one earlier transfer, and signed as that one asks."""
+        number, fields = entry.fields["transfer"], entry.fields
+        transfer = self.transfers.get(number)
+        if transfer is None:
+            place = bisect_left(self.indices, number)
+            if number >= entry.index or self.indices[place : place + 1].tolist() == [number]:
+                entry.refuse("receipt", "it is for something that is no earlier transfer.")
+            return
+        if number in self.receipts:
+            entry.refuse("receipt", "its transfer has a receipt already.")
+        self.receipts.add(number)
+        key, signature = fields.get("receiver_key"), fields.get("receiver_signature")
+        asked = transfer.get("receiver_key")
+        if asked is not None and (key != asked or signature is None):
+            entry.refuse("receipt", "it is not signed by the receiver whom the transfer names.")
+        self.count("receipt_stated", int(signature is None))
+        if signature is None:
+            return
+        said = {"objects": transfer["objects"], "received_at": fields["received_at"]}
+        words = canonical({**said, "transfer": number})
+        domain = f"witnessmark/receipt/1\n{self.keys.origin}\n".encode()
+        try:
+            public, value = from_base64(key or "", 32), from_base64(signature, 64)
+        except ValueError:
+            entry.refuse("receipt", "its key or signature is not base64 of the right length.")
+        check_public_key(public, entry.file)
+        if not signature_holds(public, domain + words, value):
+            entry.refuse("receipt", "its signature does not fit it.")
+
+
+class Anchor(NamedTuple):
+    """An outside time that stands: over a checkpoint of that size, in microseconds, by whom."""
+
+    size: int
+    time: int
+    by: str
 
 
 def blobs_in(value: Any) -> Iterator[dict[str, Any]]:
@@ -1240,7 +2394,7 @@ def entry_lines(bag: Bag) -> Iterator[tuple[int, bytes]]:
         yield previous, data
 
 
-def check_record(bag: Bag, trusted: list[VerifierKey]) -> Record:
+def check_record(bag: Bag, trust: Trust) -> Record:
     """The entries are well-formed and rightly signed, and lead to a signed checkpoint."""
     checkpoint = parse_checkpoint(bag.read(CHECKPOINT, SMALL, "note"), CHECKPOINT)
     record = Record(checkpoint, Keys(checkpoint.origin))
@@ -1254,21 +2408,24 @@ def check_record(bag: Bag, trusted: list[VerifierKey]) -> Record:
         entry = parse_entry(data, index, ENTRIES)
         record.keys.take(entry)
         record.note(entry, data)
-    record.signers = check_head(checkpoint, record.keys, trusted, CHECKPOINT)
+    check_head(checkpoint, record, trust, CHECKPOINT)
     check_tiles(bag, record)
     return record
 
 
-def check_head(
-    checkpoint: Checkpoint, keys: Keys, trusted: list[VerifierKey], file: str
-) -> set[VerifierKey]:
-    """A checkpoint is signed by the archive key in force, and by no known key wrongly."""
-    if keys.archive is None:
+def check_head(checkpoint: Checkpoint, record: Record, trust: Trust, file: str) -> None:
+    """A checkpoint is signed by the archive key for it, and by no known key wrongly."""
+    keys = record.keys
+    must = keys.for_size(checkpoint.size)
+    if must is None or keys.archive is None:
         refuse("genesis", "The package does not hold entry 0.", ENTRIES)
-    signers = check_signed(checkpoint, [*keys.archive_keys, *trusted], keys.archive, file)
-    if keys.archive.author in keys.revoked:
+    known = list(dict.fromkeys([*keys.archive_keys, *trust.archives, *trust.witnesses]))
+    signed = check_signed(checkpoint, known, must, file)
+    if must == keys.archive and must.author in keys.revoked:
         refuse("revoked_key", "The archive key that signed was revoked before.", file)
-    return signers
+    record.count("strangers", int(signed.strangers))
+    for witness, time in signed.witnesses.items():
+        record.anchors.append(Anchor(checkpoint.size, time, f"witness {witness.name}"))
 
 
 def check_tiles(bag: Bag, record: Record) -> None:
@@ -1317,7 +2474,138 @@ def check_leaves(record: Record, tile: Tile, hashes: list[bytes]) -> None:
         place += 1
 
 
-def check_seal(bag: Bag, record: Record, trusted: list[VerifierKey]) -> Entry:
+def check_checkpoints(bag: Bag, record: Record, trust: Trust) -> None:
+    """Rule 8: earlier checkpoints lead to the package's, and their stamps are over them."""
+    check_headers(trust.headers)
+    tokens: list[tuple[Token, int, str]] = []
+    sizes = {int(name.split("/")[0]) for name in bag.under(CHECKPOINTS)}
+    for size in sorted(sizes):
+        folder = f"{CHECKPOINTS}{size}/"
+        checkpoint = check_earlier(bag, record, trust, folder, size)
+        for name in sorted(bag.under(folder)):
+            if name.endswith(".tsr"):
+                tokens += read_token(bag, record, checkpoint, folder + name)
+            elif name.endswith(".ots"):
+                take_ots(bag, record, trust, checkpoint, folder + name)
+    anchor_tokens(record, trust, tokens)
+
+
+def check_earlier(bag: Bag, record: Record, trust: Trust, folder: str, size: int) -> Checkpoint:
+    """One earlier checkpoint: of that size, signed, and a beginning of the package's record."""
+    for name in ("checkpoint", "consistency"):
+        if folder + name not in bag.files:
+            refuse("missing_file", "An earlier checkpoint needs this file.", folder + name)
+    file, head = folder + "checkpoint", record.checkpoint
+    checkpoint = parse_checkpoint(bag.read(file, SMALL, "note"), file)
+    if checkpoint.size != size or checkpoint.origin != head.origin or size > head.size:
+        refuse("checkpoint", "This checkpoint is not the one that its folder says.", file)
+    check_head(checkpoint, record, trust, file)
+    file = folder + "consistency"
+    try:
+        text = bag.read(file, SMALL, "fork").decode("ascii")
+        steps = [from_base64(line, 32) for line in text.removesuffix("\n").split("\n") if text]
+    except ValueError:
+        refuse("fork", "This is not a consistency proof.", file)
+    if text and not text.endswith("\n"):
+        refuse("fork", "This is not a consistency proof: its last line has no end.", file)
+    if not consistent(size, checkpoint.root, head.size, head.root, steps):
+        refuse("fork", "The package's checkpoint does not continue this one.", file)
+    record.earlier[size] = checkpoint.root
+    return checkpoint
+
+
+def read_token(
+    bag: Bag, record: Record, checkpoint: Checkpoint, file: str
+) -> list[tuple[Token, int, str]]:
+    """A token that needs a path now; none when it cannot be checked here."""
+    data = bag.read(file, LARGE, "token")
+    record.count("tokens")
+    try:
+        return [(check_token(data, checkpoint.note.text, file), checkpoint.size, file)]
+    except UnsupportedError:
+        record.count("needs_algorithm")
+        return []
+
+
+def anchor_tokens(record: Record, trust: Trust, tokens: list[tuple[Token, int, str]]) -> None:
+    """Steps 8 and 9 for all tokens: those with a path to a root of the reader's stand."""
+    if record.counts.get("tokens") and not trust.roots:
+        record.count("needs_roots")
+        return
+    without, first, stand = 0, "", False
+    for token, size, file in tokens:
+        try:
+            found = find_path(token, trust.roots)
+            if found is None:
+                without, first = without + 1, first or file
+                continue
+            path, valid = found
+            if not valid:
+                words = "A certificate above the signer's was not valid at the token's time."
+                refuse("token_validity", words, file)
+            check_revocation(record, trust, token, path, file)
+        except UnsupportedError:
+            record.count("needs_algorithm")
+            continue
+        except (DerError, ValueError, IndexError) as problem:
+            refuse("token", f"A certificate of the token is malformed: {problem}.", file)
+        stand = True
+        record.anchors.append(Anchor(size, token.time, f"time-stamp {file.rpartition('/')[2]}"))
+    if without and not stand:
+        refuse("token_chain", "No token leads to a root that you gave.", first)
+    record.count("untrusted_token", without)
+
+
+def check_revocation(
+    record: Record, trust: Trust, token: Token, path: list[Certificate], file: str
+) -> None:
+    """No certificate below the end of the path was revoked by a list of the reader's."""
+    for certificate, issuer in pairwise(path):
+        revoked = is_revoked(certificate, issuer, token.time, trust.lists)
+        if revoked:
+            refuse("token_revoked", "A certificate of the token's path was revoked.", file)
+        record.count("needs_revocation_lists", int(revoked is None))
+
+
+def take_ots(bag: Bag, record: Record, trust: Trust, checkpoint: Checkpoint, file: str) -> None:
+    """An OpenTimestamps proof: it stands when a block that the reader gave holds it."""
+    data = bag.read(file, LARGE, "ots")
+    best: int | None = None
+    reports: set[str] = set()
+    for kind, payload, value in check_ots(data, checkpoint.note.text, file):
+        if kind == PENDING:
+            reports.add("anchor_pending")
+        elif kind == BITCOIN and value is None:
+            reports.add("needs_algorithm")
+        elif kind == BITCOIN:
+            header, _ = trust.headers.get(block_height(payload, file), (None, ""))
+            if header is None:
+                reports.add("needs_headers")
+                continue
+            if header[36:68] != value:
+                refuse("ots_block", "The block that this proof names does not hold it.", file)
+            time = int.from_bytes(header[68:72], "little") * 1_000_000
+            best = time if best is None else min(best, time)
+    if best is not None:
+        record.anchors.append(Anchor(checkpoint.size, best, f"block {file.rpartition('/')[2]}"))
+        return
+    for code in reports:
+        record.count(code)
+
+
+def block_height(payload: bytes, file: str) -> int:
+    """The height that a Bitcoin attestation names."""
+    reader = OtsReader(payload)
+    try:
+        height = reader.number()
+        if reader.at != len(payload):
+            raise OtsError("bytes after the height")
+    except OtsError as problem:
+        refuse("ots", f"The OpenTimestamps proof is malformed: {problem}.", file)
+    return height
+
+
+def check_seal(bag: Bag, record: Record, trust: Trust) -> tuple[Entry, Checkpoint]:
     """The record commits to this very package, in an export that continues this very record."""
     head = record.checkpoint
     seal = parse_seal(bag.read(SEAL, LARGE, "seal"), SEAL)
@@ -1326,7 +2614,7 @@ def check_seal(bag: Bag, record: Record, trusted: list[VerifierKey]) -> Entry:
         refuse("seal", "The seal's checkpoint is of another origin.", SEAL)
     if seal.index < head.size:
         refuse("seal", "The seal's entry is older than the package's checkpoint.", SEAL)
-    check_head(later, record.keys, trusted, SEAL)
+    check_head(later, record, trust, SEAL)
     entry = parse_entry(seal.entry, seal.index, SEAL)
     if entry.type != "export.made/1":
         refuse("seal", "The seal's entry is no export.", SEAL)
@@ -1348,7 +2636,7 @@ def check_seal(bag: Bag, record: Record, trusted: list[VerifierKey]) -> Entry:
     for name, value in fits.items():
         if entry.fields[name] != value:
             refuse("seal", f"The seal's `{name}` does not fit the package.", SEAL)
-    return entry
+    return entry, later
 
 
 def check_objects(bag: Bag, record: Record) -> None:
@@ -1364,6 +2652,33 @@ def check_objects(bag: Bag, record: Record) -> None:
                 refuse("object", "No entry in the package names this file.", folder + name)
             if claims[name] != {size}:
                 refuse("object", "An entry gives this file another size.", folder + name)
+
+
+def check_profile(bag: Bag, record: Record, profile: str) -> None:
+    """Rule 10: nothing that is linked stays behind, and only what belongs is here."""
+    here = bag.under(OBJECTS)
+    if profile not in ("court", "share"):
+        refuse("profile", f"There is no profile `{profile}`.", SEAL)
+    for name in sorted(here):
+        if name in record.disposed:
+            refuse("disposed", "The record says that this was destroyed.", OBJECTS + name)
+        copied = record.made.get(name, set()) & record.derived.get(name, set())
+        if profile == "share" and not copied:
+            words = "This is no copy that the record says was made for sharing."
+            refuse("profile", words, OBJECTS + name)
+    if profile == "court":
+        check_complete(record, here.keys() | record.disposed)
+
+
+def check_complete(record: Record, known: set[str]) -> None:
+    """Everything that an entry here links or stores is here, or was destroyed."""
+    for index, left, right in record.links:
+        if missing := {left, right} - known:
+            words = f"Entry {index} links {min(missing)}, which is not here."
+            refuse("contrary", words, ENTRIES)
+    for name, index in record.stored.items():
+        if name not in known and name not in record.derived:
+            refuse("contrary", f"Entry {index} stores {name}, which is not here.", ENTRIES)
 
 
 def check_disclosures(bag: Bag) -> int:
@@ -1415,39 +2730,146 @@ def check_trust(record: Record, trusted: list[VerifierKey]) -> VerifierKey:
     for key in trusted:
         if key in keys.archive_keys and key.author not in keys.revoked:
             return key
-    refuse("trust", f"None of the keys that you trust signed this record of {origin}.", CHECKPOINT)
+    words = f"This record of {origin} is another archive's than those whose keys you trust."
+    refuse("trust", words, CHECKPOINT)
 
 
-class TrustLine(NamedTuple):
-    """A line of a trust file, not parsed yet."""
-
-    file: str
-    text: str
-
-
-def read_trust(path: str) -> list[TrustLine]:
-    """The lines of a trust file that are to be verifier keys; ValueError if there are none."""
-    with open(path, encoding="utf-8-sig") as stream:
-        text = stream.read(LARGE + 1)
-    lines = [line.strip() for line in text.split("\n")]
-    keys = [TrustLine(os.path.basename(path), line) for line in lines if line and line[0] != "#"]
-    if not keys or len(text) > LARGE:
-        raise ValueError("it holds no key, or is too large")
-    return keys
+def check_seen(record: Record, later: Checkpoint, trust: Trust) -> None:
+    """Checkpoints seen elsewhere are of this very record, as far as the package can show it."""
+    head = record.checkpoint
+    roots = {**record.earlier, head.size: head.root, later.size: later.root}
+    used = False
+    for data, file in trust.seen:
+        seen = parse_checkpoint(data, file)
+        if seen.origin != head.origin:
+            continue
+        used = True
+        must = record.keys.for_size(seen.size)
+        if must is None:
+            refuse("unsigned", "No archive key of this record is for that checkpoint.", file)
+        check_signed(seen, record.keys.archive_keys, must, file)
+        if seen.size > later.size:
+            words = "You have seen a larger record than this package's: ask for a newer package."
+            refuse("rollback", words, file)
+        if seen.size not in roots:
+            record.count("needs_consistency")
+        elif roots[seen.size] != seen.root:
+            refuse("fork", "Somebody was shown another record than this.", file)
+    record.count("needs_seen_checkpoint", int(not used))
 
 
 # --------------------------------------------------------------------------------------------
-# 10  The report
+# 14  What the reader brings (spec/package.md)
 # --------------------------------------------------------------------------------------------
 
-HOLDS, REFUSED, NOT_CHECKED = "holds", "refused", "not_checked"
-EXIT_STATUS = {HOLDS: 0, REFUSED: 1, NOT_CHECKED: 3}
+PEM = re.compile(r"-----BEGIN (CERTIFICATE|X509 CRL)-----\s+([A-Za-z0-9+/=\s]+?)-----END \1-----")
+BLOCK = re.compile(r"block (0|[1-9][0-9]{0,8}) ([0-9a-f]{160})")
+
+
+@dataclass
+class Trust:
+    """Everything that comes from outside the package."""
+
+    lines: list[tuple[str, str]] = field(default_factory=list)
+    archives: list[VerifierKey] = field(default_factory=list)
+    witnesses: list[VerifierKey] = field(default_factory=list)
+    roots: list[Certificate] = field(default_factory=list)
+    lists: list[RevocationList] = field(default_factory=list)
+    headers: dict[int, tuple[bytes, str]] = field(default_factory=dict)
+    seen: list[tuple[bytes, str]] = field(default_factory=list)
+
+    def add_file(self, path: str) -> None:
+        """Take in a file by its content; a ValueError or OSError when it cannot be used."""
+        with open(path, "rb") as stream:
+            data = stream.read(LONG + 1)
+        if len(data) > LONG:
+            raise ValueError("it is too large")
+        self.add(data, os.path.basename(path))
+
+    def add(self, data: bytes, name: str) -> None:
+        """See `add_file`."""
+        text = data.decode("utf-8-sig")
+        if text.startswith("-----BEGIN"):
+            self.add_pem(text)
+        elif "\n\n\u2014 " in text:
+            self.seen.append((data, name))
+        else:
+            self.add_lines(text, name)
+
+    def add_pem(self, text: str) -> None:
+        """Roots of time-stamping authorities, and revocation lists."""
+        blocks = PEM.findall(text)
+        if len(blocks) != text.count("-----BEGIN"):
+            raise ValueError("it holds a block that is no certificate and no revocation list")
+        for kind, encoded in blocks:
+            data = base64.b64decode("".join(encoded.split()), validate=True)
+            try:
+                if kind == "CERTIFICATE":
+                    self.roots.append(parse_certificate(data))
+                else:
+                    self.lists.append(parse_revocation_list(data))
+            except IndexError:
+                raise ValueError("a certificate or revocation list in it is malformed") from None
+
+    def add_lines(self, text: str, name: str) -> None:
+        """Keys and block headers, one a line; keys are parsed when the check begins."""
+        lines = [line.strip() for line in text.split("\n")]
+        lines = [line for line in lines if line and line[0] != "#"]
+        if not lines:
+            raise ValueError("it names nothing")
+        for line in lines:
+            if match := BLOCK.fullmatch(line):
+                self.headers[int(match[1])] = bytes.fromhex(match[2]), name
+            elif line.count("+") < 2:
+                raise ValueError("a line is neither a key nor a block header")
+            else:
+                self.lines.append((line, name))
+
+    def parse_keys(self) -> None:
+        """Read the keys; a malformed or weak one ends the check."""
+        for line, name in self.lines:
+            key = parse_verifier_key(line, name, ED25519 + COSIGNATURE)
+            (self.archives if key.kind == ED25519 else self.witnesses).append(key)
+
+
+# --------------------------------------------------------------------------------------------
+# 15  The report and the command line
+# --------------------------------------------------------------------------------------------
+
+HOLDS, REFUSED, NOT_CHECKED, USE = "holds", "refused", "not_checked", "use"
+EXIT_STATUS = {HOLDS: 0, REFUSED: 1, USE: 2, NOT_CHECKED: 3}
+HOUR = 3_600_000_000
 PROVES_NOT = (
     "That bytes are unchanged since they were collected does not make what they show true.",
-    "The times in the record are what the archive's own clock said: a claim.",
     "What the archive left out of its record or of this package cannot be seen here.",
     "A checker that came with the package cannot notice that it was swapped: get one elsewhere.",
 )
+REPORTS = {
+    "own_clock": "The times in the record are what the archive's own clock said: a claim.",
+    "unanchored": "Not everything here has an outside proof of when it existed.",
+    "anchor_pending": "A calendar has promised a time-stamp that no block holds yet.",
+    "clock_ahead": "The archive's clock was ahead of an outside time: do not rely on its times.",
+    "untrusted_token": "Time-stamps of authorities whose roots you did not give.",
+    "needs_roots": "Time-stamps: bring the authorities' root certificates (PEM).",
+    "needs_revocation_lists": "Whether a time-stamp's certificate was revoked: bring its CRL.",
+    "needs_headers": "An OpenTimestamps proof: bring its block's header.",
+    "needs_algorithm": "A time-stamp by an algorithm that this checker does not handle.",
+    "needs_archive_key": "By whom: bring the archive's verifier key from elsewhere.",
+    "needs_witness_keys": "Lines of keys that you did not name stand on a checkpoint.",
+    "needs_seen_checkpoint": "Whether others saw another record: bring a checkpoint they saw.",
+    "needs_consistency": "A checkpoint you brought: ask for a package that has its size.",
+    "custody_gap": "Transfers without a receipt: who had these things is not shown.",
+    "receipt_stated": "Receipts that only the archive's own person signed.",
+    "alone": "Acts on protected values that one person did alone.",
+    "suspect": "Entries signed by a key that was called suspect from before them.",
+    "disposed_objects": "Objects that were destroyed; their names stay in the record.",
+    "not_disclosed": "Protected values that are here as commitments only.",
+    "absent_entries": "Entries of the record that are not here (some about keys among them?).",
+    "unknown_entries": "Entries of types that this checker does not know.",
+    "findings": 'Findings are what the archive\'s programs said: no "Valid" in one means trusted.',
+    "originals_not_here": "That the copies derive from the originals is the record's statement.",
+}
+FOR_READER = tuple(code for code in REPORTS if code.startswith("needs_"))
 
 
 @dataclass
@@ -1458,50 +2880,65 @@ class Report:
     code: str | None = None
     sentence: str = ""
     file: str | None = None
+    existed_by: str | None = None
+    reports: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     checked: list[str] = field(default_factory=list)
-    not_checked: list[str] = field(default_factory=list)
     facts: list[tuple[str, str]] = field(default_factory=list)
 
     def refused(self, code: str, sentence: str, file: str = "") -> None:
         """Make this a refusal. What was checked before stays; nothing after was looked at."""
         self.outcome, self.code, self.sentence, self.file = REFUSED, code, sentence, file or None
-        self.not_checked = ["everything after this refusal"]
+        self.reports, self.existed_by = {}, None
 
     def to_json(self) -> str:
         """One canonical object, in ASCII."""
-        names = ("outcome", "code", "sentence", "file", "counts", "checked", "not_checked")
+        names = ("outcome", "code", "sentence", "file", "existed_by", "counts", "checked")
         members = {name: getattr(self, name) for name in names}
+        members["reports"] = sorted(self.reports)
         return json.dumps(members, separators=(",", ":"), sort_keys=True)
 
     def to_text(self) -> str:
         """The answer first, then what it rests on, then what it does not say."""
-        answers = {HOLDS: "HOLDS.", NOT_CHECKED: "NOTHING REFUSED, NOT EVERYTHING CHECKED."}
+        answers = {
+            HOLDS: "HOLDS.",
+            NOT_CHECKED: "NOTHING REFUSED, NOT EVERYTHING CHECKED.",
+            USE: "NOT CHECKED AT ALL.",
+        }
         answer = answers.get(self.outcome, f"REFUSED ({self.code}).")
         lines = [f"{answer} {self.sentence}"]
         lines += [f"  in {self.file}"] if self.file else []
         facts = [f"{label + ':':<13}{text}" for label, text in self.facts]
+        told = {
+            code: f"- {REPORTS[code]}" + (f" ({number})" if number > 1 else "")
+            for code, number in self.reports.items()
+        }
+        after = ["- everything after this refusal"] if self.outcome == REFUSED else []
         for title, items in (
             ("What this package is", facts),
             ("What was checked, and holds", [f"- {item}" for item in self.checked]),
-            ("What was not checked", [f"- {item}" for item in self.not_checked]),
+            ("What was not checked, and what to bring",
+             after + [words for code, words in told.items() if code in FOR_READER]),
+            ("What you must know",
+             [words for code, words in told.items() if code not in FOR_READER]),
             ("What none of this proves", [f"- {item}" for item in PROVES_NOT]),
-        ):
+        ):  # fmt: skip
             lines += ["", title, *(f"  {item}" for item in items)] if items else []
         return "\n".join(lines)
 
 
-def check(root: str, trust: list[TrustLine]) -> Report:
+def check(root: str, trust: Trust) -> Report:
     """The whole check, in its fixed order."""
     report = Report()
     try:
-        run(report, root, [parse_verifier_key(line.text, line.file) for line in trust])
+        trust.parse_keys()
+        run(report, root, trust)
     except RefusalError as refusal:
         report.refused(refusal.code, refusal.sentence, refusal.file)
     return report
 
 
-def run(report: Report, root: str, trusted: list[VerifierKey]) -> None:
+def run(report: Report, root: str, trust: Trust) -> None:
     """Step by step; a step that returns has found nothing to refuse."""
     bag = check_bag(root)
     payload = bag.under("data/")
@@ -1509,36 +2946,34 @@ def run(report: Report, root: str, trusted: list[VerifierKey]) -> None:
     report.checked.append("bag: exactly the files that belong here, all listed in the manifests")
     check_hashes(bag)
     report.checked.append("hashes: the SHA-256 of every file, and the size of the payload")
-    record = check_record(bag, trusted)
+    record = check_record(bag, trust)
     count_record(report, bag, record)
     report.checked.append("record: every entry's form, author, signature and place under the root")
     report.checked.append("record: the signature of the archive key in force on the root")
-    export = check_seal(bag, record, trusted)
+    check_checkpoints(bag, record, trust)
+    if record.earlier:
+        report.checked.append("checkpoints: each earlier one is a beginning of this record")
+    export, later = check_seal(bag, record, trust)
     report.facts.append(("made", f"{export.value['at']}, by the archive's own clock: a claim"))
+    report.facts.append(("profile", shown(export.fields["profile"])))
     report.checked.append("seal: a later entry of the same record commits to these files")
     check_objects(bag, record)
     report.checked.append("objects: each is named by its own hash and by an entry")
+    check_profile(bag, record, export.fields["profile"])
+    report.checked.append("completeness: everything that an entry here links is here")
     report.counts["disclosed"] = check_disclosures(bag)
     report.checked.append("disclosures: each opens its commitment")
-    key = check_trust(record, trusted) if trusted else None
-    name_limits(report)
-    if key is None:
-        report.outcome = NOT_CHECKED
-        report.sentence = "All that could be checked holds. Whose record this is was not checked."
-        needs = "by whom: needs the archive's verifier key from elsewhere (--trust FILE);"
-        named = f" the package itself names {shown(str(record.keys.archive))}, which proves nothing"
-        report.not_checked.insert(0, needs + named)
-    else:
-        report.outcome = HOLDS
-        report.sentence = "All that was checked holds, and a key that you trust signed the record."
-        report.checked.append(f"by whom: the record of the trusted key {shown(str(key))}")
+    key = check_trust(record, trust.archives) if trust.archives else None
+    check_seen(record, later, trust)
+    conclude(report, bag, record, trust, key, export.fields["profile"])
 
 
 def count_record(report: Report, bag: Bag, record: Record) -> None:
     """The numbers and facts of the report."""
     counts, size = report.counts, record.checkpoint.size
     objects = bag.under(OBJECTS)
-    counts |= record.counts
+    for name in ("tiles", "signed_entries", "protected_values", "unknown_entries"):
+        counts[name] = record.counts.get(name, 0)
     counts["record_size"], counts["entries"] = size, len(record.indices)
     counts["derived"] = sum(1 for name in objects if name in record.derived)
     counts["originals"] = len(objects) - counts["derived"]
@@ -1552,29 +2987,96 @@ def count_record(report: Report, bag: Bag, record: Record) -> None:
     ]
 
 
-def name_limits(report: Report) -> None:
-    """Say what no step has looked at, and why."""
-    counts = report.counts
-    hidden = counts["protected_values"] - counts["disclosed"]
-    absent = counts["record_size"] - counts["entries"]
-    report.not_checked += [
-        "when: needs anchors; packages of this format carry no time from outside",
-        "whether others were shown another record: needs a checkpoint seen elsewhere",
-    ]
-    seconds = counts["second_signatures"]
-    limits = {
-        "entries of the record are not in the package (some about keys among them?)": absent,
-        "protected values are not disclosed": hidden,
-        "entries are of types that this checker does not know": counts["unknown_entries"],
-        "signatures of a second person: the format does not say over what": seconds,
-        "revocations call earlier entries suspect: judge those yourself": counts["suspicions"],
+def conclude(
+    report: Report, bag: Bag, record: Record, trust: Trust, key: VerifierKey | None, profile: str
+) -> None:
+    """What holds, what was not checked, and what a reader must know."""
+    counts = record.counts
+    found = {code: counts.get(code, 0) for code in REPORTS}
+    found |= {
+        "own_clock": 1,
+        "unanchored": outside_times(report, bag, record, profile),
+        "clock_ahead": clocks_ahead(record),
+        "needs_archive_key": int(key is None),
+        "needs_witness_keys": counts.get("strangers", 0),
+        "custody_gap": len(record.transfers.keys() - record.receipts),
+        "suspect": suspects(record),
+        "disposed_objects": len(record.disposed),
+        "not_disclosed": counts.get("protected_values", 0) - report.counts["disclosed"],
+        "absent_entries": record.checkpoint.size - len(record.indices),
+        "originals_not_here": int(profile == "share"),
     }
-    report.not_checked += [f"{number} {what}" for what, number in limits.items() if number]
+    report.reports = {code: number for code, number in found.items() if number}
+    unsure = report.reports.keys() & {"needs_archive_key", "needs_consistency"}
+    if trust.roots and "needs_algorithm" in report.reports:
+        unsure.add("needs_algorithm")
+    report.outcome = NOT_CHECKED if unsure else HOLDS
+    report.sentence = "All that was checked holds, and a key that you trust signed the record."
+    if key is not None:
+        report.checked.append(f"by whom: the record of the trusted key {shown(str(key))}")
+    if unsure:
+        report.sentence = "All that could be checked holds. Something you need was not checked."
+    if key is None:
+        report.sentence = "All that could be checked holds. Whose record this is was not checked."
+        named = f"{shown(str(record.keys.archive))}, which proves nothing"
+        report.facts.append(("key it names", named))
 
 
-# --------------------------------------------------------------------------------------------
-# 11  The command line
-# --------------------------------------------------------------------------------------------
+def outside_times(report: Report, bag: Bag, record: Record, profile: str) -> int:
+    """Sets `existed_by`; how many originals (or copies, in `share`) no outside time covers."""
+    anchors = sorted((anchor.time, anchor.size, anchor.by) for anchor in record.anchors)
+    latest, without = None, 0
+    for name in bag.under(OBJECTS):
+        if (name in record.derived) != (profile == "share"):
+            continue
+        index = record.stored[name]
+        first = next((anchor for anchor in anchors if anchor[1] > index), None)
+        if first is None:
+            without += 1
+        elif latest is None or first > latest:
+            latest = first
+    if latest and not without:
+        report.existed_by = time_text(latest[0])
+        report.facts.append(("existed by", f"{report.existed_by}, {shown(latest[2])}"))
+    elif latest:
+        report.facts.append(("existed by", f"in part only: {without} have no outside time"))
+    else:
+        report.facts.append(("existed by", "no outside proof: unanchored"))
+    return without
+
+
+def time_text(microseconds_since: int) -> str:
+    """A time for people and programs, rounded up to a whole second."""
+    seconds = -(-microseconds_since // 1_000_000)
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def clocks_ahead(record: Record) -> int:
+    """How many entries claim a time over an hour later than an outside time over them."""
+    anchors = sorted(record.anchors)
+    bound, ahead = None, 0
+    for n in range(len(record.indices) - 1, -1, -1):
+        while anchors and anchors[-1].size > record.indices[n]:
+            time = anchors.pop().time
+            bound = time if bound is None else min(bound, time)
+        ahead += int(bound is not None and record.times[n] > bound + HOUR)
+    return ahead
+
+
+def suspects(record: Record) -> int:
+    """How many entries here were signed by a key that a later revocation calls suspect."""
+    signed = dict(record.authors)
+    found: set[int] = set()
+    keys = record.keys
+    for author, after, until in keys.suspicions:
+        for index in record.indices[bisect_left(record.indices, after) :]:
+            if index >= until:
+                break
+            in_force = keys.for_size(index)
+            by = signed.get(index) or (in_force.author if in_force else "")
+            if by == author:
+                found.add(index)
+    return len(found)
 
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
@@ -1583,33 +3085,41 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="check.py",
         description="Check an evidence package: its files, its record and its seal.",
-        epilog="Example: python3 check.py ~/package --trust archive-keys.txt"
+        epilog="Example: python3 check.py ~/package --trust archive-keys.txt --trust roots.pem"
         "    (exit status: 0 holds, 1 refused, 2 wrong use, 3 something could not be checked)",
     )
-    parser.add_argument("package", nargs="?", default=here, help="its folder (default: this one)")
+    parser.add_argument(
+        "package", nargs="?", default=here, help="its folder, or a ZIP of it (default: this folder)"
+    )
     parser.add_argument(
         "--trust",
         action="append",
         default=[],
         metavar="FILE",
-        help="verifier keys that you trust, one a line; get them from elsewhere",
+        help="what you trust, from elsewhere: keys of archives and witnesses, one a line; root "
+        "certificates and revocation lists (PEM); a checkpoint that you saw; block headers",
     )
     parser.add_argument("--json", action="store_true", help="answer in JSON, for programs")
-    options = parser.parse_args(arguments)
-    options.keys = []
+    return parser.parse_args(arguments)
+
+
+def answer(options: argparse.Namespace) -> Report:
+    """The report for a command line."""
+    trust = Trust()
     for path in options.trust:
         try:
-            options.keys += read_trust(path)
+            trust.add_file(path)
         except (OSError, ValueError) as problem:
-            parser.error(f"the trust file {path} cannot be used: {problem}")
-    return options
+            words = f"The trust file {path} cannot be used: {problem}."
+            return Report(USE, sentence=shown(words))
+    return check(os.path.realpath(options.package), trust)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Check, print, and give the exit status."""
     options = parse_arguments(arguments)
     try:
-        report = check(os.path.realpath(options.package), options.keys)
+        report = answer(options)
     except KeyboardInterrupt:
         report = Report(NOT_CHECKED, sentence="Stopped before the end: this says nothing.")
     except Exception as problem:  # noqa: BLE001 - hostile input must never end in a traceback

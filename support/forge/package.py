@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 ORIGIN = "witnessmark/3f9a0c51d2b84e77"
 AT = "2026-01-02T03:04:05.000006Z"
+#: A witness, and when they signed: 2026-01-02T06:00:00Z.
+WITNESS, COSIGNED = "witness.example/w", 1_767_333_600
 PAYLOAD_MANIFEST, TAG_MANIFEST = "manifest-sha256.txt", "tagmanifest-sha256.txt"
 CHECKPOINT, ENTRIES = "data/record/checkpoint", "data/record/entries"
 SEAL, DISCLOSURES = "seal.tlog-proof", "data/disclosures"
@@ -73,13 +75,23 @@ class Signer:
         blob = note_id(name, self.public) + self.sign(text)
         return f"\u2014 {name} {b64(blob)}\n".encode()
 
+    def witness(self, name: str = WITNESS) -> str:
+        """The same key as a witness's."""
+        return verifier_key(name, self.public, 4)
 
-def note_id(name: str, public: bytes) -> bytes:
-    return hashlib.sha256(name.encode() + b"\n\x01" + public).digest()[:4]
+    def cosign(self, text: bytes, seconds: int = COSIGNED, name: str = WITNESS) -> bytes:
+        """A co-signature line over a checkpoint's text."""
+        words = f"cosignature/v1\ntime {seconds}\n".encode() + text
+        blob = note_id(name, self.public, 4) + seconds.to_bytes(8, "big") + self.sign(words)
+        return f"\u2014 {name} {b64(blob)}\n".encode()
 
 
-def verifier_key(name: str, public: bytes) -> str:
-    return f"{name}+{note_id(name, public).hex()}+{b64(bytes([1]) + public)}"
+def note_id(name: str, public: bytes, kind: int = 1) -> bytes:
+    return hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + public).digest()[:4]
+
+
+def verifier_key(name: str, public: bytes, kind: int = 1) -> str:
+    return f"{name}+{note_id(name, public, kind).hex()}+{b64(bytes([kind]) + public)}"
 
 
 By = Signer | str | None  # who speaks: a person, who signs; a key id; or the archive
@@ -168,11 +180,13 @@ class Record:
     def leaves(self) -> list[bytes]:
         return [leaf(entry) for entry in self.entries]
 
+    def text(self, size: int | None = None) -> bytes:
+        """The text of the checkpoint of that size: of all entries by default."""
+        leaves = self.leaves()[:size]
+        return f"{self.origin}\n{len(leaves)}\n{b64(root(leaves))}\n".encode()
+
     def checkpoint(self, signer: Signer | None = None) -> bytes:
-        leaves = self.leaves()
-        return sign_note(
-            f"{self.origin}\n{len(leaves)}\n{b64(root(leaves))}\n".encode(), signer or self.archive
-        )
+        return sign_note(self.text(), signer or self.archive)
 
     def copy(self) -> Record:
         return Record(list(self.entries), self.archive, self.origin)
@@ -289,7 +303,7 @@ def statements() -> dict[str, Fields]:
         },
         "link.found/1": {
             "a": video,
-            "b": sha256(b"elsewhere"),
+            "b": sha256(THUMBNAIL),
             "relation": "same",
             "score": "0.98",
             "fingerprint": "f/1",
@@ -310,7 +324,61 @@ def statements() -> dict[str, Fields]:
     }
 
 
-SIGNED = ("risk.recorded/1", "scope.changed/1", "value.disclosed/1", "value.erased/1")
+def later_statements() -> dict[str, Fields]:
+    """Right fields of the types about anchors, custody and copies, but for two persons' acts."""
+    video, thumbnail = sha256(VIDEO), sha256(THUMBNAIL)
+    place = {"place": "archive", "objects": 2, "bytes": 9, "missing": 0, "changed": 1}
+    bad = {"place": "archive", "sha256": video, "what": "changed", "repaired": True}
+    stream = {"kind": "video", "codec": "h264", "packets": 9, "sha256": video}
+    stamp: Fields = {"size": 3, "root": video, "kind": "rfc3161", "authority": "first"}
+    return {
+        "anchor.received/1": {
+            **stamp, "state": "stamped", "via": "direct", "time": AT, "proof": blob(OUTPUT),
+        },
+        "anchor.failed/1": {**stamp, "reason": "unreachable", "attempts": 3},
+        "cosignature.received/1": {
+            "size": 3, "root": video, "witness": "w", "time": AT, "signature": "x",
+        },
+        "fork.reported/1": {"size": 3, "ours": video, "theirs": thumbnail, "note": blob(OUTPUT)},
+        "custody.received/1": {
+            "objects": [video], "method": "in_person", "reason": protect("reason", "r", 10),
+            "from_whom": protect("from_whom", "C", 11),
+        },
+        "custody.transferred/1": {
+            "objects": [video], "method": "courier", "reason": protect("reason", "r", 12),
+            "to_whom": protect("to_whom", "D", 13),
+        },
+        "material.linked/1": {
+            "a": video, "b": thumbnail, "relation": "contradicts",
+            "reason": protect("reason", "r", 14),
+        },
+        "derivative.made/1": {
+            "original": video, "derivative": thumbnail, "method": "sanitise", "version": "1",
+            "tools": {}, "removed": ["container_metadata"], "streams": [stream],
+        },
+        "fixity.audited/1": {"started_at": AT, "places": [{**place, "repaired": 1}], "bad": [bad]},
+    }  # fmt: skip
+
+
+def receipt(record: Record, transfer: int, signer: Signer | None = None) -> Fields:
+    """Fields of the receipt for a transfer; signed by the receiver when there is one."""
+    said = json.loads(record.entries[transfer])["fields"]
+    if signer is None:
+        return {"transfer": transfer, "received_at": AT}
+    words = canonical({"objects": said["objects"], "received_at": AT, "transfer": transfer})
+    domain = f"witnessmark/receipt/1\n{record.origin}\n".encode()
+    return {
+        "transfer": transfer,
+        "received_at": AT,
+        "receiver_key": b64(signer.public),
+        "receiver_signature": b64(signer.sign(domain + words)),
+    }
+
+
+SIGNED = (
+    *("risk.recorded/1", "scope.changed/1", "value.disclosed/1", "value.erased/1"),
+    *("custody.received/1", "custody.transferred/1", "custody.receipted/1", "material.linked/1"),
+)
 
 
 def record() -> Record:
@@ -329,6 +397,34 @@ def disclosure(entry: int, name: str, value: object, number: int) -> Fields:
 
 
 # The package --------------------------------------------------------------------------------
+
+
+@dataclass
+class Earlier:
+    """An earlier checkpoint in a package; what is None is made as it should be.
+
+    Attributes:
+        stamps: file name to what makes its bytes from the checkpoint's text.
+        cosigners: lines that make a co-signature from that text.
+    """
+
+    stamps: dict[str, Callable[[bytes], bytes]] = field(default_factory=dict)
+    cosigners: list[Callable[[bytes], bytes]] = field(default_factory=list)
+    signer: Signer | None = None
+    checkpoint: bytes | None = None
+    consistency: bytes | None = None
+
+    def files(self, record: Record, size: int) -> Files:
+        folder, text = f"data/checkpoints/{size}/", record.text(size)
+        note = sign_note(text, self.signer or record.archive)
+        note += b"".join(make(text) for make in self.cosigners)
+        steps = consistency(size, record.leaves()) if size <= len(record.entries) else []
+        proof = b"".join(b64(step).encode() + b"\n" for step in steps)
+        return {
+            folder + "checkpoint": note if self.checkpoint is None else self.checkpoint,
+            folder + "consistency": proof if self.consistency is None else self.consistency,
+            **{folder + name: make(text) for name, make in self.stamps.items()},
+        }
 
 
 @dataclass
@@ -363,6 +459,8 @@ class Package:
             disclosure(4, "caption", "the words themselves", 5),
         ]
     )
+    earlier: dict[int, Earlier] = field(default_factory=dict)
+    cosigners: list[Callable[[bytes], bytes]] = field(default_factory=list)
     included: set[int] | None = None
     export: Fields = field(default_factory=dict)
     export_entry: Callable[[Record, Fields], bytes] | None = None
@@ -370,7 +468,7 @@ class Package:
     bend_payload: Bend = nothing
     bend_tags: Bend = nothing
     bend_tag_manifest: Bend = nothing
-    bend_seal: Callable[[Seal], None] = lambda seal: None
+    bend_seal: Callable[[Seal], object] = id  # leaves it as it is
     bend_files: Bend = nothing
 
     def files(self) -> Files:
@@ -394,6 +492,9 @@ class Package:
         files = {f"data/objects/{sha256(data)}": data for data in self.objects}
         files |= {f"data/attachments/{sha256(data)}": data for data in self.attachments}
         files[CHECKPOINT] = self.record.checkpoint()
+        files[CHECKPOINT] += b"".join(make(self.record.text()) for make in self.cosigners)
+        for size, earlier in self.earlier.items():
+            files |= earlier.files(self.record, size)
         files[ENTRIES] = b"".join(b"%d %s\n" % (i, entries[i]) for i in sorted(included))
         files |= tiles(self.record.leaves(), included)
         if self.disclosures:
@@ -407,7 +508,7 @@ class Package:
             "risk": 8,
             "encrypted": False,
             "purpose": protect("purpose", "trial", 9),
-            "profile": "full",
+            "profile": "court",
             "record_size": size,
             "record_root": root(self.record.leaves()).hex(),
             "objects": sum(name.startswith("data/objects/") for name in files),
@@ -438,9 +539,12 @@ def tag_files(files: Files) -> Files:
     oxum = f"{sum(len(files[name]) for name in payload)}.{len(payload)}"
     return {
         "bagit.txt": b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n",
-        "bag-info.txt": f"Bagging-Date: 2026-01-02\nPayload-Oxum: {oxum}\n".encode(),
+        "bag-info.txt": (
+            f"Bagging-Date: 2026-01-02\nWitnessmark-Package: 1\nPayload-Oxum: {oxum}\n".encode()
+        ),
         "README.txt": b"What this is, and what it does not prove.\n",
         "check.py": b"# a checker\n",
+        "check.html": b"<!doctype html>\n",
         PAYLOAD_MANIFEST: manifest(files, payload),
     }
 
@@ -457,7 +561,13 @@ def rotation(use: str, old: str, new: str, signer: Signer) -> dict[str, object]:
 
 def seconded(kind: str, second: Signer, signer: Signer) -> Fields:
     """Fields of an act that names `second`, with a second signature by `signer`."""
-    fields = {**statements()[kind], "second": second.id}
+    disposed = {
+        "objects": [{"sha256": sha256(VIDEO), "size": len(VIDEO)}],
+        "ground": "consent_withdrawn",
+        "reason": protect("reason", "asked", 15),
+        "contrary": False,
+    }
+    fields = {**{**statements(), "object.disposed/1": disposed}[kind], "second": second.id}
     fields.pop("second_signature", None)
     words = f"witnessmark/second/1\n{ORIGIN}\n".encode()
     words += canonical({"fields": fields, "type": kind})

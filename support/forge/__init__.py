@@ -1,0 +1,1 @@
+"""Packages made by hand from the specification pages, good and forged."""
