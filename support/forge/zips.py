@@ -49,14 +49,25 @@ def items(files: Mapping[str, bytes]) -> list[Item]:
 
 
 def write(
-    path: Path, content: list[Item], *, prefix: bytes = b"", comment: bytes = b"", tail: bytes = b""
+    path: Path,
+    content: list[Item],
+    *,
+    prefix: bytes = b"",
+    comment: bytes = b"",
+    tail: bytes = b"",
+    backwards: bool = False,
 ) -> Path:
-    """Writes the ZIP. `prefix` moves everything, as a self-extracting ZIP does."""
-    body, directory = prefix, b""
+    """Writes the ZIP. `prefix` moves everything, as a self-extracting ZIP does.
+
+    Args:
+        backwards: the directory is in another order than the files.
+    """
+    body, entries = prefix, []
     for item in content:
         body += item.before
-        directory += item.central(len(body))
+        entries.append(item.central(len(body)))
         body += item.local()
+    directory = b"".join(reversed(entries) if backwards else entries)
     size, start, count = len(directory), len(body), len(content)
     end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, count, count, size, start, len(comment))
     path.write_bytes(body + directory + end + comment + tail)

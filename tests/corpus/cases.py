@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.corpus import bags, elsewhere, holding, packed, records, seals, stamps
 from tests.corpus.case import REGISTRY, Case
 
+MODULES = (bags, elsewhere, holding, packed, records, seals, stamps)
 CASES: tuple[Case, ...] = tuple(REGISTRY.values())
