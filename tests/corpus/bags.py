@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -170,3 +171,30 @@ def all_manifests_again(folder: Path) -> Path:
     false.objects = [VIDEO + b"!", b.THUMBNAIL]
     false.bend_files = put(b.SEAL, real_seal)
     return false.write(folder)
+
+
+def swapped(files: Files) -> None:
+    other = f"data/objects/{b.sha256(b.THUMBNAIL)}"
+    files[OBJECT], files[other] = files[other], files[OBJECT]
+
+
+@attack("tagmanifest")
+def removed_with_its_line(folder: Path) -> Path:
+    """An original and its line are gone, and every manifest was computed again."""
+    false = Package(objects=[b.THUMBNAIL])
+    false.bend_files = put(b.SEAL, Package().files()[b.SEAL])
+    return false.write(folder)
+
+
+def md5_only(files: Files) -> None:
+    del files[b.PAYLOAD_MANIFEST], files[b.TAG_MANIFEST]
+    payload = sorted(name for name in files if name.startswith("data/"))
+    lines = [f"{hashlib.md5(files[name]).hexdigest()}  {name}\n" for name in payload]
+    files["manifest-md5.txt"] = "".join(lines).encode()
+
+
+files_attack("payload_hash", "objects_swapped", swapped, "files")
+files_attack("undeclared_file", "md5_only", md5_only, "files")
+files_attack("undeclared_file", "unlisted_tag_file", put("letter.txt", b"Trust us."), "files")
+DECLARED = replace("bagit.txt", b"1.0\n", b"1.0 \n")
+files_attack("bag_declaration", "declaration_with_a_space", DECLARED, "tags")

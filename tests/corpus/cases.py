@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.corpus import bags, elsewhere, holding, packed, records, seals, stamps
+from tests.corpus import bags, elsewhere, holding, malformed, packed, records, seals, stamps
 from tests.corpus.case import REGISTRY, Case
 
-MODULES = (bags, elsewhere, holding, packed, records, seals, stamps)
+MODULES = (bags, elsewhere, holding, malformed, packed, records, seals, stamps)
 CASES: tuple[Case, ...] = tuple(REGISTRY.values())

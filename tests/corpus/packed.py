@@ -10,8 +10,18 @@ from typing import Any
 
 from support.forge import zips
 from support.forge.package import Package
-from support.forge.zips import Item
-from tests.corpus.case import OBJECT, VIDEO, attack, member, register, zipped
+from support.forge.zips import Ending, Item
+from tests.corpus.case import (
+    ARCHIVE_KEY,
+    OBJECT,
+    VIDEO,
+    Case,
+    add,
+    attack,
+    member,
+    register,
+    zipped,
+)
 
 
 def zip_attack(
@@ -66,7 +76,23 @@ zip_attack("zip", "zip_two_names", change(OBJECT, local_name=b"x" * len(OBJECT))
 zip_attack("zip", "zip_two_sizes", change(OBJECT, local_size=len(VIDEO) - 1))
 zip_attack("zip", "zip_gap", change(OBJECT, before=b"hidden"))
 zip_attack("zip", "zip_extra_field", change(OBJECT, extra=struct.pack("<HHL", 0x5455, 4, 0)))
-zip_attack("zip", "zip_comment", comment=b"hidden")
+zip_attack("zip", "zip_comment", ending=Ending(comment=b"hidden"))
+zip_attack("zip", "zip_comment_that_is_not_there", ending=Ending(comment_size=1))
+zip_attack("zip", "zip_of_two_disks", ending=Ending(disks=1))
+zip_attack("zip", "zip_count_too_high", ending=Ending(count=99))
+zip_attack("zip", "zip_count_too_low", ending=Ending(count=3))
+zip_attack("zip", "zip_directory_elsewhere", ending=Ending(moved=-1))
+zip_attack("zip", "zip_directory_padded", padding=b"hidden")
+zip_attack("zip", "zip_entry_comment", change(OBJECT, comment=b"hidden"))
+zip_attack("zip", "zip_other_packed_size", change(OBJECT, packed=1))
+zip_attack("zip", "zip_file_beyond_the_end", change(OBJECT, size=1 << 30))
+WIDE = struct.pack("<HH", 1, 16)
+zip_attack("zip", "zip64_by_another_name", change(OBJECT, wide=struct.pack("<HH", 9, 16)))
+zip_attack("zip", "zip64_with_more", change(OBJECT, wide=WIDE + b"hidden"))
+zip_attack("zip", "zip64_end_malformed", ending=Ending(wide=True, wide_size=45))
+zip_attack("zip", "zip64_end_missing", ending=Ending(wide=True, wide_mark=b"PK\x06\x09"))
+add(Case("zip64", "holds", zipped(change(OBJECT, wide=WIDE)), trust=(ARCHIVE_KEY,)))
+add(Case("zip64_end", "holds", zipped(ending=Ending(wide=True)), trust=(ARCHIVE_KEY,)))
 zip_attack("zip", "zip_tail", tail=b"hidden")
 zip_attack("zip", "zip_prefix", prefix=b"PK\x03\x04 and a program in front")
 zip_attack("zip", "zip_order", backwards=True)
@@ -99,3 +125,15 @@ def zip_half(folder: Path) -> Path:
 @attack("not_a_package")
 def zip_empty(folder: Path) -> Path:
     return zips.write(folder.with_suffix(".zip"), [])
+
+
+@attack("zip")
+def zip_too_short(folder: Path) -> Path:
+    folder.with_suffix(".zip").write_bytes(b"PK\x05\x06")
+    return folder.with_suffix(".zip")
+
+
+@attack("zip")
+def zip64_too_short(folder: Path) -> Path:
+    folder.with_suffix(".zip").write_bytes(Ending(wide=True).write(0, 0, 0)[-22:])
+    return folder.with_suffix(".zip")

@@ -403,3 +403,31 @@ def entries_swapped(folder: Path) -> Path:
         files[b.ENTRIES] = b"".join(b"%d %s\n" % pair for pair in enumerate(lines))
 
     return Package(bend_payload=bend).write(folder)
+
+
+def lines_of(files: Files) -> list[bytes]:
+    return [line.split(b" ", 1)[1] for line in files[b.ENTRIES].splitlines()]
+
+
+def removed(files: Files) -> None:
+    """The line that stores the original is gone; the rest keeps its place."""
+    lines = files[b.ENTRIES].splitlines(keepends=True)
+    files[b.ENTRIES] = b"".join(line for line in lines if not line.startswith(b"3 "))
+
+
+def inserted(files: Files) -> None:
+    """One more entry in the middle; those after it move on, and the last falls off."""
+    entries = lines_of(files)
+    entries.insert(5, b.record().entry("weather.noted/1", {"sky": "red"}))
+    files[b.ENTRIES] = b"".join(b"%d %s\n" % pair for pair in enumerate(entries[:-1]))
+
+
+def too_early(made: Record) -> None:
+    made.add("scope.changed/1", b.statements()["scope.changed/1"], b.STRANGER)
+    old, new = b.b64(b.BOHDAN.public), b.b64(b.STRANGER.public)
+    made.add("key.rotated/1", b.rotation("person", old, new, b.BOHDAN), b.BOHDAN)
+
+
+files_attack("object", "entry_removed", removed, "payload")
+files_attack("leaf", "entry_inserted", inserted, "payload")
+record_attack("author", "later_key_on_an_old_entry", too_early)

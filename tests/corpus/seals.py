@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -191,3 +192,22 @@ def another_archive(folder: Path) -> Path:
     """Right in itself, and of an archive that is not the trusted one."""
     Package().write(folder)
     return folder
+
+
+def hashed_as_a_node(seal: Seal) -> None:
+    """A tree in which the export's leaf was hashed like an inner node."""
+    made = b.record()
+    leaves = [*made.leaves(), hashlib.sha256(b"\1" + seal.entry).digest()]
+    text = f"{b.ORIGIN}\n{len(leaves)}\n{b.b64(b.root(leaves))}\n".encode()
+    seal.path, seal.consistency = b.inclusion(13, leaves), b.consistency(13, leaves)
+    seal.checkpoint = b.sign_note(text, b.ARCHIVE)
+
+
+@attack("tagmanifest")
+def seal_of_another_package(folder: Path) -> Path:
+    """The right archive's right proof, for another package."""
+    other = Package(attachments=[b.CAPTURE]).files()[b.SEAL]
+    return Package(bend_files=put(b.SEAL, other)).write(folder)
+
+
+seal_attack("inclusion", "seal_of_a_node", hashed_as_a_node)

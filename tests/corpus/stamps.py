@@ -186,6 +186,7 @@ for title, since, until in (
 ):
     bad = Authority(f"Stamper {title}", "p256", MIDDLE, "stamp", since, until)
     token_attack("token_validity", f"token_{title}", Token(bad))
+    EXPIRED = Token(bad)
     above = Authority(f"Middle {title}", "p256", ROOT, "ca", since, until)
     below = Authority(f"Stamper below {title}", issuer=above, use="stamp")
     token_attack("token_validity", f"token_middle_{title}", Token(below, (above,)))
