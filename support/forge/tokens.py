@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -64,6 +64,7 @@ class Authority:
             has no basic constraints at all.
         more: extensions that come along, and whether they are critical.
         pss: signs certificates by RSASSA-PSS.
+        bend: changes the certificate after it was signed.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Authority:
     more: tuple[tuple[x509.ExtensionType, bool], ...] = ()
     path_length: int | None = None
     pss: bool = False
+    bend: Callable[[bytes], bytes] | None = None
 
     @property
     def key(self) -> Key:
@@ -114,7 +116,8 @@ class Authority:
 
     @property
     def der(self) -> bytes:
-        return self.certificate.public_bytes(serialization.Encoding.DER)
+        made = self.certificate.public_bytes(serialization.Encoding.DER)
+        return self.bend(made) if self.bend else made
 
     @property
     def pem(self) -> bytes:

@@ -74,6 +74,9 @@ receipt_attack(
     "receipt_without_key", PARTNER, lambda m, t: receipted(m, t, PARTNER, receiver_key=None)
 )
 receipt_attack(
+    "receipt_key_is_short", None, lambda m, t: receipted(m, t, PARTNER, receiver_key="AAAA")
+)
+receipt_attack(
     "receipt_at_another_time",
     PARTNER,
     lambda m, t: receipted(m, t, PARTNER, received_at="2025-01-05T00:00:00Z"),

@@ -374,7 +374,7 @@ good(
     existed_by="2026-01-02T01:00:00Z",
     reports=("clock_ahead", "own_clock"),
 )
-good("unanchored", Package, reports=("unanchored", "own_clock"))
+good("unanchored", Package, reports=("unanchored", "own_clock", "needs_seen_checkpoint"))
 register(
     "stamp_older_than_its_checkpoint",
     "checkpoint",
