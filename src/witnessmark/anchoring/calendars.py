@@ -7,7 +7,6 @@ them apart and puts them together, and nothing of its own way to the network is 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +27,7 @@ _FOLLOWED = 16
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Proof:
-    """What a proof says of a checkpoint's text.
+    """What a proof says.
 
     Attributes:
         data: its bytes (.ots).
@@ -41,8 +40,8 @@ class Proof:
     blocks: tuple[tuple[int, bytes], ...]
 
 
-def submit(door: Door, url: str, text: bytes) -> Proof:
-    """Asks a calendar to stamp `text`; it sees a digest that tells it nothing.
+def submit(door: Door, url: str, digest: bytes) -> Proof:
+    """Asks a calendar to stamp the SHA-256 of a text; it sees not even that, but a salted one.
 
     Raises:
         NoAnswer: the calendar gave none.
@@ -51,15 +50,15 @@ def submit(door: Door, url: str, text: bytes) -> Proof:
     from opentimestamps.core.op import OpAppend, OpSHA256
     from opentimestamps.core.timestamp import DetachedTimestampFile, Timestamp
 
-    base = Timestamp(hashlib.sha256(text).digest())
+    base = Timestamp(digest)
     sent = base.ops.add(OpAppend(secrets.token_bytes(16))).ops.add(OpSHA256())
     answer = door.post(f"{url.rstrip('/')}/digest", sent.msg, "application/octet-stream")
     with _reading():
         sent.merge(_tree(answer, sent.msg))
-    return read(_bytes(DetachedTimestampFile(OpSHA256(), base)), text)
+    return read(_bytes(DetachedTimestampFile(OpSHA256(), base)), digest)
 
 
-def upgrade(door: Door, url: str, proof: Proof, text: bytes) -> Proof | None:
+def upgrade(door: Door, url: str, proof: Proof, digest: bytes) -> Proof | None:
     """The proof with the way into a block, when the calendar has it by now.
 
     Asks the calendar of the settings; the address inside a proof is never followed.
@@ -83,12 +82,12 @@ def upgrade(door: Door, url: str, proof: Proof, text: bytes) -> Proof | None:
                     node.merge(found)
                     grown = True
                     break
-    made = read(_bytes(detached), text) if grown else proof
+    made = read(_bytes(detached), digest) if grown else proof
     return made if made.blocks else None
 
 
-def read(data: bytes, text: bytes) -> Proof:
-    """A proof over `text`.
+def read(data: bytes, digest: bytes) -> Proof:
+    """A proof over the text of that SHA-256.
 
     Raises:
         BadStamp: `malformed`, or `wrong_imprint` when it is over something else.
@@ -98,7 +97,7 @@ def read(data: bytes, text: bytes) -> Proof:
     if len(data) > _LARGEST:
         raise BadStamp("The proof is too large.")
     detached = _parse(data)
-    if detached.file_digest != hashlib.sha256(text).digest():
+    if detached.file_digest != digest:
         raise BadStamp("The proof is over something else.", code="wrong_imprint")
     promises, blocks = set(), set()
     with _reading():

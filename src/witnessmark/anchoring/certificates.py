@@ -28,6 +28,11 @@ _SIGNATURES = {
     Algorithm.ECDSA_WITH_SHA384: hashes.SHA384(),
     Algorithm.ECDSA_WITH_SHA512: hashes.SHA512(),
 }
+_COMPROMISE = {
+    x509.ReasonFlags.key_compromise,
+    x509.ReasonFlags.ca_compromise,
+    x509.ReasonFlags.aa_compromise,
+}
 _KNOWN = (x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage)
 
 
@@ -184,17 +189,37 @@ def _check_critical(each: Certificate) -> None:
 
 
 def check_revoked(
-    chain: Sequence[Certificate], lists: Sequence[x509.CertificateRevocationList]
+    chain: Sequence[Certificate],
+    lists: Sequence[x509.CertificateRevocationList],
+    time: datetime | None = None,
 ) -> None:
-    """Raises `BadStamp` (`revoked`) when a list by its issuer names a certificate of the path.
+    """No list by its issuer revokes a certificate of the path (spec/anchor.md, step 9).
 
-    Stricter than a reader of a package, who weighs dates and reasons: a new stamp is asked for.
+    Args:
+        time: of a stamp that is looked at again. None for a new one: then any revocation counts,
+            whatever its reason and date, and another stamp can be asked for.
+
+    Raises:
+        BadStamp: `revoked`.
     """
     for below, issuer in pairwise(chain):
         for each in lists:
             if each.issuer.public_bytes() != below.parsed.issuer.public_bytes():
                 continue
+            if time and each.last_update_utc < time:
+                continue
             named = each.get_revoked_certificate_by_serial_number(below.parsed.serial_number)
-            if named is not None and each.is_signature_valid(issuer.key):
+            if named is None or not each.is_signature_valid(issuer.key):
+                continue
+            if time is None or named.revocation_date_utc <= time or _compromised(named):
                 what = "A certificate beneath the stamp was revoked."
                 raise BadStamp(what, code="revoked")
+
+
+def _compromised(named: x509.RevokedCertificate) -> bool:
+    """Whether the revocation is of every stamp, also of those made before it."""
+    try:
+        reason = named.extensions.get_extension_for_class(x509.CRLReason).value.reason
+    except x509.ExtensionNotFound:
+        return True
+    return reason in _COMPROMISE

@@ -80,6 +80,19 @@ def question(text: bytes) -> Question:
     return Question(made.as_bytes(), made.nonce)
 
 
+def is_question(request: bytes, digest: str) -> bool:
+    """Whether a request asks for that SHA-256 (hex), with a nonce, and for nothing else."""
+    try:
+        members = der.one(request, SEQUENCE).members(INTEGER, SEQUENCE, INTEGER)
+        algorithm, imprint = _pair(members[1], SEQUENCE, OCTETS)
+        kind = _identifier(algorithm)
+    except BadStamp:
+        return False
+    wanted = members[3].raw == b"\x01\x01\xff" if len(members) == 4 else False
+    sha256 = kind in _HASHES and _HASHES[kind].name == "sha256"
+    return wanted and sha256 and imprint.body.hex() == digest
+
+
 @dataclasses.dataclass(frozen=True)
 class _Token:
     """An answer taken apart; nothing of it is checked."""
@@ -130,7 +143,7 @@ def check(
         what = "The signer's certificate was not valid at the stamp's time."
         raise BadStamp(what, code="expired")
     path = certs.path(token.signer, token.certificates, roots, token.time)
-    certs.check_revoked(path, lists)
+    certs.check_revoked(path, lists, token.time if nonce is None else None)
     _ask_library(_with_only(response, path[:-1]), text, path[-1], nonce)
     return Stamp(token.time, path)
 

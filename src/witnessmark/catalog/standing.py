@@ -53,11 +53,11 @@ class Standings:
         self._sizes = sorted(by_size)
         self._best: list[Standing] = []
         for size in reversed(self._sizes):
-            at = min(row.time or "" for row in by_size[size])
+            at = min((row.time or "" for row in by_size[size]), key=_order)
             names = tuple(dict.fromkeys(row.authority for row in by_size[size]))
             made = Standing(state="anchored", by=names, at=at, size=size)
             later = self._best[-1] if self._best else made
-            self._best.append(made if at <= (later.at or at) else later)
+            self._best.append(made if _order(at) <= _order(later.at or at) else later)
         self._best.reverse()
         self._promised = [row for row in rows if not row.stands]
 
@@ -74,3 +74,8 @@ class Standings:
         promised = dict.fromkeys(row.authority for row in self._promised if row.size > entry)
         state = "pending" if promised else "unanchored"
         return Standing(state=state, by=tuple(promised), since=made_at)
+
+
+def _order(instant: str) -> str:
+    """Sorts as the times do, with or without a fraction."""
+    return instant.removesuffix("Z")
