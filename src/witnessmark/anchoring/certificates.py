@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import pairwise
 
@@ -12,6 +14,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.oid import SignatureAlgorithmOID as Algorithm
 
@@ -33,6 +36,14 @@ _COMPROMISE = {
     x509.ReasonFlags.ca_compromise,
     x509.ReasonFlags.aa_compromise,
 }
+#: what the library raises over somebody else's bytes
+_UNREADABLE = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 _KNOWN = (x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage)
 
 
@@ -123,17 +134,27 @@ def certificate(der: bytes) -> Certificate:
     body = one(der, SEQUENCE).members(SEQUENCE)[0].members()
     fields = [each for each in body if each.tag != 0xA0][:5]
     try:
-        parsed = x509.load_der_x509_certificate(der)
-        extensions = tuple(parsed.extensions)
-    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+        with _old_certificates():
+            parsed = x509.load_der_x509_certificate(der)
+            extensions = tuple(parsed.extensions)
+    except _UNREADABLE as error:
         raise BadStamp("A certificate of the stamp cannot be read.") from error
     serial, _, issuer, _, subject = fields
     return Certificate(der, parsed, serial.body, issuer.raw, subject.raw, extensions)
 
 
+@contextmanager
+def _old_certificates() -> Iterator[None]:
+    """Old roots break small rules (a serial number of 0); the library takes them, and warns."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        yield
+
+
 def from_pem(data: bytes) -> list[Certificate]:
     """The certificates of a PEM file. Raises `ValueError` when it has none."""
-    found = x509.load_pem_x509_certificates(data)
+    with _old_certificates():
+        found = x509.load_pem_x509_certificates(data)
     return [certificate(each.public_bytes(Encoding.DER)) for each in found]
 
 

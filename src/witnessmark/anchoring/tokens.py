@@ -180,7 +180,7 @@ def _take_apart(data: bytes) -> _Token:
     whole = der.one(data, SEQUENCE).members(SEQUENCE)
     if whole[0].members(INTEGER)[0].number not in (0, 1):
         raise BadStamp("The authority refuses to stamp this.", code="refused")
-    if len(whole) != 2:
+    if len(whole) != 2 or whole[1].tag != SEQUENCE:
         raise BadStamp("The authority's answer holds no stamp.")
     kind, wrapped = _pair(whole[1], OID, 0xA0)
     if kind.dotted != _SIGNED_DATA:
