@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,16 +17,19 @@ import pytest
 
 from support import authority as authorities
 from support import calendar as calendars
+from support import proxy, stamping
 from support.authority import Authority
 from support.calendar import Calendar
-from tests.conftest import SECRET
+from tests.conftest import ROOT
 from tests.integration.test_collecting import collect
 from witnessmark import settings
 from witnessmark.anchoring.http import Door
 from witnessmark.archive import Archive, anchoring, checking, stamps
+from witnessmark.archive import anchoring_by_file as by_file
 from witnessmark.archive.stamps import Outcome
-from witnessmark.errors import BadInput, Refused
+from witnessmark.errors import BadInput, BadStamp, NotFound, Refused
 from witnessmark.model import AnchorFailed, AnchorReceived
+from witnessmark.record.canonical import canonical
 
 pytestmark = pytest.mark.skipif(not authorities.OPENSSL, reason="there is no openssl here")
 DOOR = Door(direct=True, seconds=5)
@@ -162,7 +168,7 @@ def test_an_answer_to_an_earlier_question(
     with archive.work._database.write() as connection:
         connection.exec_driver_sql("DELETE FROM asked")
     text = stamps.text_of(archive, archive.queries.anchors()[0].size)
-    with pytest.raises(stamps.BadStamp) as caught:
+    with pytest.raises(BadStamp) as caught:
         anchoring._Go(archive, False, DOOR, lambda: datetime.now(UTC), time.sleep)._stamp(
             archive.settings.anchors.authorities[0], text
         )
@@ -244,24 +250,17 @@ def test_due(archive: Archive, first: Authority, tmp_path: Path) -> None:
 
 
 def test_a_failure_is_not_repeated_at_once(archive: Archive, first: Authority) -> None:
-    name(archive, first)
+    """Each time it waits longer, at most `every_hours`; who asks by hand does not wait."""
+    name(archive, first, every_hours=1)
     first.mood = "garbage"
     now = datetime.now(UTC)
-    waited = []
-    for _ in range(3):
+    for minutes in (15, 30, 60, 60):
         assert states(go(archive, due=True, now=now)) == ["malformed"]
-        start = now
-        while states(go(archive, due=True, now=now)) == ["not_due"]:
-            now += timedelta(minutes=5)
-            if now - start > timedelta(hours=3):
-                pytest.fail("it is never asked again")
-            if len(first.asked) > 10:
-                break
-            first.mood = "garbage"
-            if stamps.instant(now) >= archive.work.asked("anchor rfc3161 first")[1]:
-                break
-        waited.append((now - start) // timedelta(minutes=1))
-    assert waited == [15, 30, 60]
+        early = now + timedelta(minutes=minutes - 1)
+        assert states(go(archive, due=True, now=early)) == ["not_due"]
+        now += timedelta(minutes=minutes)
+    first.mood = ""
+    assert states(go(archive)) == ["stamped"]
 
 
 def test_a_stamp_is_covered_by_a_newer_one_before_its_certificate_ends(
@@ -371,11 +370,201 @@ def test_check_finds_a_stamp_that_does_not_hold(
     assert {code for code, _ in checking.check(archive).problems} == {"anchor", "object_changed"}
 
 
-def test_works_locked(
-    archive: Archive, first: Authority, new_archive: Callable[[str], Archive]
-) -> None:
+def test_works_locked(archive: Archive, first: Authority) -> None:
     """A scheduler has no passphrase."""
     name(archive, first)
     with Archive.open(archive.folder) as locked:
         assert states(go(locked)) == ["stamped"]
-    assert SECRET
+
+
+# --- through a partner ---------------------------------------------------------------------------
+
+
+def test_through_a_partner(
+    archive: Archive,
+    new_archive: Callable[[str], Archive],
+    first: Authority,
+    second: Authority,
+    calendar: Calendar,
+    tmp_path: Path,
+) -> None:
+    """The club asks nobody and has no proxy; the partner learns digests and nothing else."""
+    partner = name(new_archive("partner"), first, second, calendar=calendar)
+    name(archive, first, second, calendar=calendar)
+    anchors = dataclasses.replace(archive.settings.anchors, direct=False)
+    archive.settings = dataclasses.replace(archive.settings, anchors=anchors)
+    question, answer = tmp_path / "question", tmp_path / "answer"
+    covered = by_file.ask(archive, question)
+    asked = json.loads(question.read_text())
+    assert asked.keys() == {"witnessmark", "id", "digest", "query"}
+    assert archive.origin not in question.read_text()
+    entries = size(partner)
+    went = by_file.ask_for(partner, question, answer, DOOR)
+    assert went == {"first": "", "second": "", "calendar": ""}
+    assert size(partner) == entries
+    news(archive, tmp_path)
+    assert states(by_file.take(archive, answer)) == ["stamped", "stamped", "pending"]
+    assert {(r.size, r.via) for r in archive.queries.anchors()} == {(covered, "partner")}
+    assert states(by_file.take(archive, answer)) == ["held", "held", "held"]
+    assert not checking.check(archive).problems
+    calendar.mine()
+    name(archive, first, second, calendar=calendar, headers_url=calendar.url)
+    assert "confirmed" in states(go(archive))
+
+
+@pytest.mark.parametrize("mood", ["nonce", "imprint", "stranger", "garbage"])
+def test_a_partner_cannot_pass_off_a_stamp(
+    archive: Archive,
+    new_archive: Callable[[str], Archive],
+    first: Authority,
+    tmp_path: Path,
+    mood: str,
+) -> None:
+    partner = name(new_archive("partner"), first)
+    name(archive, first)
+    by_file.ask(archive, tmp_path / "question")
+    first.mood = mood
+    by_file.ask_for(partner, tmp_path / "question", tmp_path / "answer", DOOR)
+    (outcome,) = by_file.take(archive, tmp_path / "answer")
+    assert outcome.state == "failed"
+    assert [each.authority for each in said(archive, AnchorFailed)] == ["partner"]
+    assert not archive.queries.anchors()
+
+
+def test_files_that_are_something_else(
+    archive: Archive, new_archive: Callable[[str], Archive], first: Authority, tmp_path: Path
+) -> None:
+    name(archive, first)
+    question, answer = tmp_path / "question", tmp_path / "answer"
+    by_file.ask(archive, question)
+    with pytest.raises(BadInput):
+        by_file.ask(archive, question)  # nothing is written over
+    with pytest.raises(BadInput):
+        by_file.take(archive, question)
+    by_file.ask_for(archive, question, answer, DOOR)
+    with pytest.raises(NotFound):
+        by_file.take(new_archive("another"), answer)
+    for text in ("", "{}", "[]", '{"witnessmark":"anchor-answer/1"}', '{"a":1,"a":2}'):
+        answer.write_text(text)
+        with pytest.raises(BadInput):
+            by_file.take(archive, answer)
+    members = json.loads(question.read_text())
+    for change in ({"digest": "00" * 32}, {"query": "AAAA"}, {"digest": 5}, {"query": "?"}):
+        question.write_bytes(canonical({**members, **change}))
+        asked = len(first.asked)
+        with pytest.raises(BadInput):
+            by_file.ask_for(archive, question, tmp_path / "other", DOOR)
+        assert len(first.asked) == asked
+    assert not (tmp_path / "other").exists()
+
+
+# --- killed, and around the proxy ----------------------------------------------------------------
+
+
+def test_killed_at_any_moment(archive: Archive, tmp_path: Path) -> None:
+    """Nothing is lost, nothing stands twice, and the same command goes on."""
+    stamping.name_here(archive.folder)
+    script = (
+        "import sys, pathlib\n"
+        "from support import stamping\n"
+        "from witnessmark.archive import Archive\n"
+        "with Archive.open(pathlib.Path(sys.argv[1])) as archive:\n"
+        "    print('ready', flush=True)\n"
+        "    for each in stamping.anchor_here(archive):\n"
+        "        print(each.state, each.entry, flush=True)\n"
+    )
+    command = [sys.executable, "-c", script, str(archive.folder)]
+    told = 0
+    for number in range(12):
+        news(archive, tmp_path, number)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        assert process.stdout
+        process.stdout.readline()
+        time.sleep(0.004 * number)
+        process.kill()
+        told += process.communicate()[0].count("stamped")
+        with Archive.open(archive.folder) as left:
+            assert not checking.check(left).problems
+    with Archive.open(archive.folder) as left:
+        stamping.anchor_here(left)
+        rows = left.queries.anchors()
+        assert len(rows) >= told
+        assert len(rows) == len({(row.size, row.authority) for row in rows})
+        assert anchoring.newest(left).by == ("here", "there")
+        assert not checking.check(left).problems
+
+
+@pytest.mark.parametrize("scheme", ["socks5h", "http"])
+def test_the_whole_command_goes_through_the_proxy(
+    archive: Archive, first: Authority, calendar: Calendar, scheme: str
+) -> None:
+    """A process that may reach the proxy and nothing else, with a library environment astray."""
+    ports = [int(each.url.rpartition(":")[2]) for each in (first, calendar)]
+    with proxy.running(
+        {"stamps.example.org": ports[0], "calendar.example.org": ports[1]}
+    ) as running:
+        first.url, calendar.url = "http://stamps.example.org", "http://calendar.example.org"
+        name(archive, first, calendar=calendar, headers_url=calendar.url)
+        text = (archive.folder / settings.FILE).read_text()
+        text = f'proxy = "{scheme}://127.0.0.1:{running.port}"\n' + text.replace("direct", "#")
+        (archive.folder / settings.FILE).write_text(text)
+        astray = {"HTTP_PROXY": "http://127.0.0.1:9", "ALL_PROXY": "http://127.0.0.1:9"}
+        command = [sys.executable, "-m", "support.guarded", str(running.port)]
+        command += ["-m", "witnessmark.cli", "anchor", "--json", "-a", str(archive.folder)]
+        outcomes = []
+        for _ in range(2):
+            done = subprocess.run(
+                command, capture_output=True, text=True, env=os.environ | astray, check=False,
+                cwd=ROOT, timeout=60,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr
+            outcomes.append([e["state"] for e in json.loads(done.stdout)["outcomes"]])
+            calendar.mine(moment=1_700_000_000)
+        assert outcomes == [["stamped", "pending"], ["confirmed", "waiting", "waiting"]]
+        assert {each.partition(":")[0] for each in running.asked} == set(running.routes)
+        assert running.taken == len(running.asked) == len(first.asked) + len(calendar.asked)
+    assert {row.via for row in archive.queries.anchors()} == {"proxy"}
+
+
+# --- what people see -----------------------------------------------------------------------------
+
+
+def test_where_an_item_is_shown(
+    archive: Archive, first: Authority, second: Authority, tmp_path: Path
+) -> None:
+    def program(*words: str, code: int = 0) -> str:
+        command = [sys.executable, "-m", "witnessmark.cli", *words, "-a", str(archive.folder)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stderr
+        return done.stdout
+
+    news(archive, tmp_path)
+    found = archive.queries.objects()[0]
+    since = archive.journal.entry(found.entry).entry.at
+    assert f"unanchored since {since}" in program("show", found.sha256)
+    assert f"unanchored since {since}" in program("show", str(found.entry))
+    assert "unanchored since" in program("status")
+    assert "name at least 2" in program("status")
+    name(archive, first)
+    assert "first: checkpoint of" in program("anchor")
+    assert "name at least 2" in program("anchor", "--due")
+    name(archive, first, second)
+    assert "second: checkpoint of" in program("anchor")
+    at = min(row.time or "" for row in archive.queries.anchors())
+    assert f"anchored by first, at {at}" in program("show", found.sha256)
+    shown = json.loads(program("show", found.sha256, "--json"))
+    assert shown["anchor"] == {
+        "state": "anchored",
+        "by": ["first"],
+        "at": at,
+        "size": shown["anchor"]["size"],
+    }
+    assert json.loads(program("show", str(found.entry), "--json"))["anchor"]["at"] == at
+    status = json.loads(program("status", "--json"))
+    assert (status["anchored"], status["anchor"]["at"]) == (True, at)
+    assert "2 stamps from outside" in program("check")
+    second.mood = "stranger"
+    news(archive, tmp_path, 2)
+    out = program("anchor", code=1)
+    assert "! second: The stamp leads to no certificate that is pinned here. [untrusted]" in out
+    assert "--request" in program("anchor", "--help")
