@@ -17,7 +17,7 @@ from witnessmark.archive import stamps
 from witnessmark.archive.archive import Archive
 from witnessmark.archive.stamps import OPENTIMESTAMPS, RFC3161, Outcome, Text
 from witnessmark.catalog.standing import Standing, Standings
-from witnessmark.errors import BadInput, BadRecord, BadStamp, StoreFailure, WitnessmarkError
+from witnessmark.errors import BadInput, BadStamp, NotFound, StoreFailure, WitnessmarkError
 from witnessmark.model import AnchorFailed, AnchorReceived, CosignatureReceived
 from witnessmark.model.statement import Sha256, Token
 from witnessmark.ports import AnchorRow
@@ -108,6 +108,7 @@ class _Go:
         self._anchors = archive.settings.anchors
         self._rows = archive.queries.anchors()
         self._headers: dict[int, bytes] | None = None
+        self._newest = stamps.text_of(archive)
 
     def run(self) -> list[Outcome]:
         """Promises first, then the newest checkpoint."""
@@ -123,16 +124,19 @@ class _Go:
                 code="no_authorities",
             )
         _ = self._door.via  # shut without a proxy
-        outcomes = [each for row in self._rows if not row.stands for each in self._upgrade(row)]
-        text = stamps.text_of(self._archive)
-        return [*outcomes, *(self._ask(each, text) for each in whom)]
+        kept = [each for row in self._rows if not row.stands for each in self._upgrade(row)]
+        return [*kept, *(self._ask(each) for each in whom)]
 
     # --- asking ---------------------------------------------------------------------------------
 
-    def _ask(self, whom: Authority | Calendar, text: Text) -> Outcome:
+    def _ask(self, whom: Authority | Calendar) -> Outcome:
         kind = RFC3161 if isinstance(whom, Authority) else OPENTIMESTAMPS
+        mine = [row for row in self._rows if (row.kind, row.authority) == (kind, whom.name)]
+        last = max(mine, key=lambda row: (row.size, row.entry), default=None)
+        aging = last is not None and kind == RFC3161 and self._ages(last)
+        text = self._newest if aging else self._text()
         bare = Outcome(authority=whom.name, kind=kind, size=text.size, state="waiting")
-        if why := self._not_now(whom, kind, text):
+        if why := self._not_now(f"anchor {kind} {whom.name}", None if aging else last, text):
             return dataclasses.replace(bare, reason=why[0], what=why[1])
         subject = f"anchor {kind} {whom.name}"
 
@@ -194,22 +198,32 @@ class _Go:
 
     # --- when -----------------------------------------------------------------------------------
 
-    def _not_now(self, whom: Authority | Calendar, kind: str, text: Text) -> tuple[str, str] | None:
-        """A word and a sentence, when there is nothing to ask for yet."""
-        mine = [r for r in self._rows if (r.kind, r.authority) == (kind, whom.name)]
-        last = max(mine, key=lambda row: (row.size, row.entry), default=None)
-        aging = last is not None and kind == RFC3161 and self._ages(last)
-        if last and not aging and not self._has_news(last.size, text.size):
+    def _text(self) -> Text:
+        """The newest checkpoint, or the last one stamped when only anchors came since.
+
+        So those who failed while others stamped are asked for the same checkpoint.
+        """
+        last = max((row.size for row in self._rows), default=0)
+        if not last or self._has_news(last, self._newest.size):
+            return self._newest
+        return stamps.text_of(self._archive, last)
+
+    def _not_now(self, subject: str, last: AnchorRow | None, text: Text) -> tuple[str, str] | None:
+        """A word and a sentence, when there is nothing to ask for yet.
+
+        `last` is the stamp that a new one need not replace, when there is one.
+        """
+        if last and not self._has_news(last.size, text.size):
             what = f"nothing new since the checkpoint of {last.size} entries"
             return "nothing_new", what
         if not self._due:
             return None
-        now = stamps.instant(self._clock())
-        _, not_before = self._archive.work.asked(f"anchor {kind} {whom.name}")
-        if last and not aging:
-            next_time = stamps.moment(last.received_at) + timedelta(hours=self._anchors.every_hours)
-            not_before = max(not_before, stamps.instant(next_time))
-        return ("not_due", f"not before {not_before}") if now < not_before else None
+        _, not_before = self._archive.work.asked(subject)
+        if last:
+            again = stamps.moment(last.received_at) + timedelta(hours=self._anchors.every_hours)
+            not_before = max(not_before, stamps.instant(again))
+        soon = stamps.instant(self._clock()) < not_before
+        return ("not_due", f"not before {not_before}") if soon else None
 
     def _has_news(self, since: int, size: int) -> bool:
         """Whether entries came that anchoring did not make itself."""
@@ -226,13 +240,9 @@ class _Go:
         if not row.stands or now - stamps.moment(row.received_at) < margin / 2:
             return False
         try:
-            text, data = (
-                stamps.text_of(self._archive, row.size),
-                stamps.blob(self._archive, row.proof),
-            )
-            return (
-                tokens.check(data, text.data, stamps.ends(self._archive, row)).until - now < margin
-            )
+            text = stamps.text_of(self._archive, row.size)
+            data, ends = stamps.blob(self._archive, row.proof), stamps.ends(self._archive, row)
+            return tokens.check(data, text.data, ends).until - now < margin
         except WitnessmarkError:
             return True  # a stamp that does not hold any more is replaced; `check` says why
 
@@ -240,53 +250,42 @@ class _Go:
 
     def _upgrade(self, row: AnchorRow) -> Iterator[Outcome]:
         """Whether a promise was kept. Recorded when it was, or when asking failed."""
-        named = {each.name: each for each in self._anchors.calendars}
+        bare = Outcome(authority=row.authority, kind=row.kind, size=row.size, state="waiting")
         subject = f"upgrade {row.size} {row.authority}"
-        bare = Outcome(
-            authority=row.authority, kind=row.kind, size=row.size, state="waiting",
-            reason="no_block_yet", what="promised, not yet in a block", time=None,
-        )  # fmt: skip
-        if row.authority not in named:
-            why = "its calendar is not in archive.toml any more"
-            yield dataclasses.replace(bare, reason="no_calendar", what=why)
-            return
         attempts, not_before = self._archive.work.asked(subject)
-        now = self._clock()
-        if self._due and stamps.instant(now) < not_before:
+        if self._due and stamps.instant(self._clock()) < not_before:
             return
         text = stamps.text_of(self._archive, row.size)
         try:
-            held = calendars.read(stamps.blob(self._archive, row.proof), text.digest)
-        except (BadStamp, StoreFailure, BadRecord) as error:
-            yield dataclasses.replace(bare, state="failed", reason=error.code, what=error.what)
-            return
-        waiting: list[Outcome] = []
-
-        def once() -> AnchorReceived | None:
-            grown = calendars.upgrade(self._door, named[row.authority].url, held, text.digest)
-            if grown is None:
-                return None
-            found = blocks.confirm(grown, self._known_headers(grown))
-            if found is None:
-                heights = ", ".join(str(height) for height, _ in grown.blocks)
-                what = f"in a block, says the calendar: needs the header of block {heights}"
-                waiting.append(dataclasses.replace(bare, reason="needs_headers", what=what))
-                return None
-            return stamps.confirmed(self._archive, text, row, grown, found, self._door.via)
-
-        try:
-            said = once()
+            said = self._kept(row, text)
         except (NoAnswer, BadStamp, BadInput) as error:
             yield self._failed(bare, subject, text, error, 1)
-            return
-        if said is None:
-            self._archive.work.ask_again(
-                subject, attempts, stamps.instant(now + timedelta(hours=1))
-            )
-            yield waiting[0] if waiting else bare
-            return
-        self._archive.work.answered(subject)
-        yield stamps.record(self._archive, said)
+        except (StoreFailure, NotFound) as error:
+            yield dataclasses.replace(bare, state="failed", reason=error.code, what=error.what)
+        else:
+            if isinstance(said, AnchorReceived):
+                self._archive.work.answered(subject)
+                yield stamps.record(self._archive, said)
+                return
+            again = stamps.instant(self._clock() + timedelta(hours=1))
+            self._archive.work.ask_again(subject, attempts, again)
+            yield dataclasses.replace(bare, reason=said[0], what=said[1])
+
+    def _kept(self, row: AnchorRow, text: Text) -> AnchorReceived | tuple[str, str]:
+        """What to say of a promise that was kept; a word and a sentence when it was not yet."""
+        named = {each.name: each for each in self._anchors.calendars}
+        if row.authority not in named:
+            return "no_calendar", "its calendar is not in archive.toml any more"
+        held = calendars.read(stamps.blob(self._archive, row.proof), text.digest)
+        grown = calendars.upgrade(self._door, named[row.authority].url, held, text.digest)
+        if grown is None:
+            return "no_block_yet", "promised, not yet in a block"
+        found = blocks.confirm(grown, self._known_headers(grown))
+        if found is None:
+            heights = ", ".join(str(height) for height, _ in grown.blocks)
+            what = f"in a block, says the calendar; the header of block {heights} is needed"
+            return "needs_headers", what
+        return stamps.confirmed(self._archive, text, row, grown, found, self._door.via)
 
     def _known_headers(self, proof: calendars.Proof) -> dict[int, bytes]:
         """Headers from the settings' file, and from their service those that it lacks."""

@@ -164,7 +164,8 @@ def _check_anchors(archive: Archive, checked: Checked) -> None:
     try:
         rows = archive.queries.anchors()
     except StoreFailure as error:
-        checked.problems.append(("catalog", f"{error.what} 'witnessmark rebuild' mends it."))
+        if "catalog" not in dict(checked.problems):
+            checked.problems.append((error.code, error.what))
         return
     for row in rows:
         name = f"The stamp by {row.authority} over the checkpoint of {row.size} entries"

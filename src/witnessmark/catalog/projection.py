@@ -233,6 +233,7 @@ class Projection:
         connection.execute(sa.insert(self.tables.risks), rows)
 
     def _anchors(self, connection: sa.Connection, said: list[Said]) -> None:
+        # two programs at once ask the same authority: the first stamp said stays
         rows = [
             {
                 "id": recorded.index,
@@ -250,7 +251,7 @@ class Projection:
             }
             for recorded, each in said
         ]
-        connection.execute(sa.insert(self.tables.anchors), rows)
+        connection.execute(sa.insert(self.tables.anchors).prefix_with("OR IGNORE"), rows)
 
     def _erased(self, connection: sa.Connection, said: list[Said]) -> None:
         rows = [

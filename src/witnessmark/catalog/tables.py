@@ -149,6 +149,7 @@ class Tables:
             sa.Column("chain", sa.LargeBinary),
             sa.Column("via", sa.Text, nullable=False),
             sa.Column("received_at", sa.Text, nullable=False),
+            index("anchors_once", "size", "kind", "authority", "state", unique=True),
         )
         self.people = table(
             "people",
