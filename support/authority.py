@@ -76,6 +76,22 @@ class Authority:
             (self.folder / f"{prefix}{file}.key").write_bytes(each.key_pem)
         (self.folder / "tsa.cnf").write_text(_CONFIG.format(folder=self.folder))
 
+    def revocations(self, reason: x509.ReasonFlags) -> bytes:
+        """A list (PEM) of an hour ago by which the stamper is revoked tomorrow."""
+        now = datetime.now(UTC)
+        middle = x509.load_pem_x509_certificate((self.folder / "middle.pem").read_bytes())
+        stamper = x509.load_pem_x509_certificate((self.folder / "stamper.pem").read_bytes())
+        entry = x509.RevokedCertificateBuilder(stamper.serial_number, now + timedelta(days=1))
+        entry = entry.add_extension(x509.CRLReason(reason), critical=False)
+        made = x509.CertificateRevocationListBuilder(
+            issuer_name=middle.subject,
+            last_update=now - timedelta(hours=1),
+            next_update=now + timedelta(days=9),
+        ).add_revoked_certificate(entry.build())
+        key = serialization.load_pem_private_key((self.folder / "middle.key").read_bytes(), None)
+        assert isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey)
+        return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
     def stamp(self, request: bytes, prefix: str = "") -> bytes:
         """The real `openssl ts -reply` to a request (DER)."""
         query, reply = self.folder / "query.tsq", self.folder / "reply.tsr"

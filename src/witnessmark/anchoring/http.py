@@ -105,8 +105,8 @@ class Door:
             raise BadInput(f"{url!r} is no address: {error}.") from error
         if address.scheme not in ("http", "https") or not address.host:
             raise BadInput(f"{url!r} is no address of a web service.")
-        # neither program nor version: the fewer can be told apart the better
-        headers = {"Accept": answer or "*/*", "Accept-Encoding": "identity", "User-Agent": "-"}
+        # made by hand, so that it names neither program nor version
+        headers = {"Accept": answer or "*/*", "Accept-Encoding": "identity"}
         if body is not None:
             headers["Content-Type"] = content_type
         request = httpx.Request(method, address, headers=headers, content=body)

@@ -35,6 +35,12 @@ class Service(http.server.BaseHTTPRequestHandler):
                 self._say(409, b"12\n" + b"x" * 9_000)
             case "/large":
                 self._say(200, b"x" * 5_000)
+            case "/endless":
+                self.send_response(200)
+                self.end_headers()
+                for _ in range(4_000):
+                    self.wfile.write(b"x" * 1_000)
+                    time.sleep(0.001)
             case "/slow":
                 for byte in b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200:
                     time.sleep(0.1)
@@ -171,6 +177,7 @@ def test_bad_manners(service: int) -> None:
     for path, answer, code in [
         ("/elsewhere", "", "refused"),
         ("/large", "", "too_large"),
+        ("/endless", "", "too_large"),
         ("/", "application/timestamp-reply", "wrong_type"),
         ("/conflict", "", "refused"),
     ]:
@@ -188,6 +195,13 @@ def test_who_drips_does_not_hold_us_up(service: int) -> None:
         Door(direct=True, seconds=0.5).get(f"http://127.0.0.1:{service}/slow")
     assert caught.value.code == "unreachable"
     assert time.monotonic() - start < 5
+
+
+def test_the_environment_has_no_say(service: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where asking without a proxy was allowed."""
+    for each in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(each, "http://127.0.0.1:9")
+    assert Door(direct=True).get(f"http://127.0.0.1:{service}/") == b"hello"
 
 
 def test_what_is_packed_is_not_unpacked(service: int) -> None:

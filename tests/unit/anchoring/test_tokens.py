@@ -18,6 +18,7 @@ from support.forge import der
 from support.forge.tokens import MIDDLE, ROOT, STAMPER, WHEN, Authority, Token
 from tests.unit.checker.subject import check as checker
 from witnessmark.anchoring import certificates, tokens
+from witnessmark.anchoring import der as reading
 from witnessmark.errors import BadStamp
 
 TEXT = b"origin.example.org\n5\nAAAA\n"
@@ -104,6 +105,12 @@ FAIL = {
         Token(signer=Authority("Below", issuer=STAMPER, use="stamp"), extra=(STAMPER, MIDDLE)),
         ROOT, "untrusted", "token_chain",
     ),
+    "small key": (
+        Token(signer=Authority("Small", "rsa1024", issuer=MIDDLE, use="stamp")),
+        ROOT,
+        "unsupported",
+        "needs_algorithm",
+    ),
     "p521": (
         Token(signer=Authority("P-521", "p521", issuer=MIDDLE, use="stamp")),
         ROOT, "unsupported", "needs_algorithm",
@@ -123,6 +130,36 @@ def test_what_does_not_hold(case: str) -> None:
     token, root, reason, code = FAIL[case]
     response = token.response(TEXT)
     assert (ours(response, [root]), theirs(response, [root])) == (reason, code)
+
+
+@dataclasses.dataclass(frozen=True)
+class Loose(Token):
+    """A token with something malformed where nobody needs to look."""
+
+    def _signer_info(self, info: bytes) -> bytes:
+        whole = super()._signer_info(info)
+        inner = b"".join(each.raw for each in reading.one(whole, reading.SEQUENCE).members())
+        return der.sequence(inner, der.element(0xA1, b"\x30\x05\x00"))
+
+
+def test_nothing_malformed_hides_in_an_answer() -> None:
+    response = Loose().response(TEXT)
+    assert (ours(response, [ROOT]), theirs(response, [ROOT])) == ("malformed", "token")
+
+
+def test_a_path_needs_signatures_and_authorities() -> None:
+    """Looked at alone: the library would notice too."""
+    namesake = Authority(MIDDLE.name, "p384", issuer=ROOT)
+    below = Authority("Below", issuer=STAMPER, use="stamp")
+    for signer, others in ((STAMPER, (namesake,)), (below, (STAMPER, MIDDLE))):
+        with pytest.raises(BadStamp) as caught:
+            certificates.path(
+                certificates.certificate(signer.der),
+                [certificates.certificate(each.der) for each in others],
+                [certificates.certificate(ROOT.der)],
+                WHEN,
+            )
+        assert caught.value.code == "untrusted"
 
 
 def test_the_library_alone_would_take_an_authority_from_the_answer() -> None:
@@ -165,9 +202,11 @@ def test_revoked(reason: x509.ReasonFlags | None, at: datetime, new: str, old: s
     roots = [certificates.certificate(ROOT.der)]
 
     def code(pem: bytes, time: datetime | None) -> str:
-        path = tokens.check(response, TEXT, roots).path
+        lists = certificates.lists_from_pem(pem)
         try:
-            certificates.check_revoked(path, certificates.lists_from_pem(pem), time)
+            # the answers of the forge bear no nonce: a new stamp is looked at without one
+            path = tokens.check(response, TEXT, roots, lists=lists if time else ()).path
+            certificates.check_revoked(path, lists, time)
         except BadStamp as error:
             return error.code
         return ""
@@ -178,6 +217,18 @@ def test_revoked(reason: x509.ReasonFlags | None, at: datetime, new: str, old: s
     assert code(EVIL.revocations([(STAMPER, at, reason)]), WHEN) == ""
     early = MIDDLE.revocations([(STAMPER, at, reason)], at=WHEN - timedelta(days=1))
     assert code(early, WHEN) == ""
+
+
+@pytest.mark.skipif(not authority.OPENSSL, reason="there is no openssl here")
+def test_a_new_stamp_by_a_revoked_certificate(tmp_path: Path) -> None:
+    real = authority.Authority(tmp_path)
+    question = tokens.question(TEXT)
+    response, roots = real.stamp(question.request), certificates.from_pem(real.roots.read_bytes())
+    lists = certificates.lists_from_pem(real.revocations(x509.ReasonFlags.superseded))
+    with pytest.raises(BadStamp) as caught:
+        tokens.check(response, TEXT, roots, nonce=question.nonce, lists=lists)
+    assert caught.value.code == "revoked"
+    assert tokens.check(response, TEXT, roots, lists=lists)  # a reader would let it stand
 
 
 def test_each_question_is_new_and_says_only_a_digest() -> None:
