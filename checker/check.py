@@ -723,8 +723,6 @@ DIGEST_INFO = {  # RFC 8017, section 9.2, note 1
 
 def algorithm(element: Der) -> str:
     """The identifier of an AlgorithmIdentifier; its parameters are judged by whoever uses it."""
-    if element.tag != SEQUENCE:
-        raise DerError("no algorithm")
     return der_oid(der_members(element, OID)[0])
 
 
@@ -1890,7 +1888,7 @@ def zip_directory(stream: BinaryIO, whole: int) -> tuple[int, int, int, int]:
     stream.seek(end)
     mark, disk, first, here, count, size, start, comment = ZIP_END.unpack(stream.read(ZIP_END.size))
     if mark != b"PK\x05\x06" or comment:
-        refuse_zip("It does not end where a ZIP without a comment ends: was it copied whole?")
+        refuse_zip("It does not end as a ZIP without a comment does: copy it again, whole.")
     if disk or first or here != count:
         refuse_zip("It is a part of several disks.")
     if 0xFFFF in (here, count) or 0xFFFFFFFF in (size, start):
@@ -2094,7 +2092,7 @@ def check_bag(root: str) -> Bag:
             refuse("undeclared_file", "No manifest lists this file.", path)
     missing = payload_missing + tags_missing
     if missing:
-        many = f" ({len(missing)} files are missing: was it copied whole?)" if missing[1:] else ""
+        many = f" {len(missing)} files are missing: copy it again, whole." if missing[1:] else ""
         refuse("missing_file", "A manifest lists this file; it is not there." + many, missing[0])
     bag.listed = payload | tags
     return bag

@@ -192,10 +192,13 @@ class Queries(Protocol):
         """Keyed place to what was recorded there."""
 
     def counts(self) -> dict[str, int]:
-        """Rows per noun: objects, sightings, runs, findings, links, recordings, bytes."""
+        """Rows per noun: objects, derivatives, sightings, runs, findings, links, recordings, bytes.
+
+        Objects are originals; `bytes` are those of derivatives too.
+        """
 
     def objects(self, kinds: Sequence[str] = ()) -> list[ObjectRow]:
-        """Objects in order of arrival, of these kinds (default: all)."""
+        """Originals in order of arrival, of these kinds (default: all)."""
 
     def object(self, sha256: str) -> ObjectRow:
         """The one object whose name starts so. Raises `NotFound`, also when several do."""
@@ -204,7 +207,7 @@ class Queries(Protocol):
         """Those of these SHA-256 names that the record has as objects."""
 
     def unexamined(self, check: str, version: str) -> list[ObjectRow]:
-        """Objects without a finding of this check in this version."""
+        """Originals without a finding of this check in this version."""
 
     def sightings(self, sha256: str | None = None) -> list[SightingRow]:
         """Sightings of one object, or all."""
@@ -344,12 +347,15 @@ class Task:
             `function(file: BinaryIO, params: Mapping) -> Result`.
         path: the file to open read-only; the worker gets the open file, never the path.
         params: JSON for the function.
+        output: a new file for what the function emits; then it is called with a third argument,
+            `emit(data: bytes)`. Without a result no such file is left.
     """
 
     key: str
     function: str
     path: str
     params: Mapping[str, Json] = dataclasses.field(default_factory=dict)
+    output: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 
@@ -48,3 +49,33 @@ def algorithm(dotted: str, *, null: bool = False) -> bytes:
 
 def generalized(moment: datetime) -> bytes:
     return element(0x18, moment.strftime("%Y%m%d%H%M%SZ").encode())
+
+
+def split(data: bytes) -> list[tuple[int, bytes]]:
+    """Tag and content of each element in a row."""
+    found, at = [], 0
+    while at < len(data):
+        size, start = data[at + 1], at + 2
+        if size > 127:
+            start += size & 127
+            size = int.from_bytes(data[at + 2 : start], "big")
+        found.append((data[at], data[start : start + size]))
+        at = start + size
+    return found
+
+
+def edit(data: bytes, path: Sequence[int], change: Callable[[bytes], bytes]) -> bytes:
+    """The same row with the element at `path` (one index a level) changed, and all lengths right.
+
+    `change` gets the whole element, and gives what stands there instead: one, several or none.
+    """
+    first, *rest = path
+    made = b""
+    for number, (tag, body) in enumerate(split(data)):
+        if number != first:
+            made += element(tag, body)
+        elif rest:
+            made += element(tag, edit(body, rest, change))
+        else:
+            made += change(element(tag, body))
+    return made

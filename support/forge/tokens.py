@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from support.forge import der
@@ -35,12 +35,14 @@ HASHES: dict[str, hashes.HashAlgorithm] = {
 }
 _EC_OIDS = {f"sha{bits}": f"1.2.840.10045.4.3.{n}" for bits, n in ((256, 2), (384, 3), (512, 4))}
 
-Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
 
 @functools.cache
 def key(kind: str, name: str) -> Key:
-    """A key of `kind` (`rsa2048`, `p256`, `p384`, `p521`), one for each name in a run."""
+    """A key of `kind` (`rsa2048`, `p256`, ..., `ed25519`), one for each name in a run."""
+    if kind == "ed25519":
+        return ed25519.Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest())
     if kind.startswith("rsa"):
         return rsa.generate_private_key(65537, int(kind[3:]))
     curve = {"p256": ec.SECP256R1(), "p384": ec.SECP384R1(), "p521": ec.SECP521R1()}[kind]
@@ -58,7 +60,11 @@ class Authority:
 
     Attributes:
         issuer: who signed it; None for a root.
-        use: `ca`, `stamp`, or for attacks `stamp_not_critical`, `stamp_and_more`, `none`.
+        use: `ca`, `stamp`, or for attacks `stamp_not_critical`, `stamp_and_more`, `none`; `bare`
+            has no basic constraints at all.
+        more: extensions that come along, and whether they are critical.
+        pss: signs certificates by RSASSA-PSS.
+        bend: changes the certificate after it was signed.
     """
 
     name: str
@@ -68,6 +74,10 @@ class Authority:
     since: datetime = START
     until: datetime = END
     hash_name: str = "sha256"
+    more: tuple[tuple[x509.ExtensionType, bool], ...] = ()
+    path_length: int | None = None
+    pss: bool = False
+    bend: Callable[[bytes], bytes] | None = None
 
     @property
     def key(self) -> Key:
@@ -76,7 +86,8 @@ class Authority:
     @functools.cached_property
     def certificate(self) -> x509.Certificate:
         issuer = self.issuer or self
-        serial = int.from_bytes(hashlib.sha256(repr(self).encode()).digest()[:8], "big") >> 1
+        words = f"{self.name} {self.kind} {self.use} {self.since} {self.until}"
+        serial = int.from_bytes(hashlib.sha256(words.encode()).digest()[:8], "big") >> 1
         made = x509.CertificateBuilder(
             issuer_name=named(issuer.name),
             subject_name=named(self.name),
@@ -85,7 +96,9 @@ class Authority:
             not_valid_before=self.since,
             not_valid_after=self.until,
         )
-        made = made.add_extension(x509.BasicConstraints(self.use == "ca", None), critical=True)
+        if self.use != "bare":
+            limits = x509.BasicConstraints(self.use == "ca", self.path_length)
+            made = made.add_extension(limits, critical=True)
         identifier = x509.SubjectKeyIdentifier.from_public_key(self.key.public_key())
         made = made.add_extension(identifier, critical=False)
         if self.use.startswith("stamp"):
@@ -94,11 +107,17 @@ class Authority:
                 uses.append(ExtendedKeyUsageOID.CODE_SIGNING)
             critical = self.use != "stamp_not_critical"
             made = made.add_extension(x509.ExtendedKeyUsage(uses), critical=critical)
+        for extension, critical in self.more:
+            made = made.add_extension(extension, critical=critical)
+        if issuer.pss:
+            scheme = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
+            return made.sign(issuer.key, hashes.SHA256(), rsa_padding=scheme)
         return made.sign(issuer.key, HASHES[self.hash_name])
 
     @property
     def der(self) -> bytes:
-        return self.certificate.public_bytes(serialization.Encoding.DER)
+        made = self.certificate.public_bytes(serialization.Encoding.DER)
+        return self.bend(made) if self.bend else made
 
     @property
     def pem(self) -> bytes:
@@ -136,6 +155,7 @@ class Token:
         extra: certificates that come along besides the signer's.
         imprint: what was stamped instead of the text.
         break_signature, break_digest, wrong_signer: bent after signing, or before.
+        signing_hash: named in signingCertificateV2 when it is not the default.
         leave_out: attributes to leave out (`content`, `digest`, `signer`).
     """
 
@@ -153,6 +173,7 @@ class Token:
     rsa_plain: bool = True
     leave_out: tuple[str, ...] = ()
     with_signer: bool = True
+    signing_hash: str = ""
 
     def response(self, text: bytes) -> bytes:
         """The DER of the whole TimeStampResp."""
@@ -188,7 +209,9 @@ class Token:
             first = der.sequence(der.octets(hashlib.sha1(named.der).digest()))
             kind = "1.2.840.113549.1.9.16.2.12"
         else:
-            first = der.sequence(der.octets(hashlib.sha256(named.der).digest()))
+            names_hash = der.algorithm(HASH_OIDS[self.signing_hash]) if self.signing_hash else b""
+            value = hashlib.new(self.signing_hash or "sha256", named.der).digest()
+            first = der.sequence(names_hash, der.octets(value))
             kind = "1.2.840.113549.1.9.16.2.47"
         found = {
             "content": (("1.2.840.113549.1.9.3"), der.oid(TST_INFO)),
@@ -215,10 +238,12 @@ class Token:
         )
 
     def _sign(self, message: bytes) -> tuple[bytes, bytes]:
-        hash_algorithm = HASHES[self.digest]
+        hash_algorithm = HASHES.get(self.digest, hashes.SHA256())
+        if isinstance(self.signer.key, ed25519.Ed25519PrivateKey):
+            return der.algorithm("1.3.101.112"), self.signer.key.sign(message)
         if isinstance(self.signer.key, ec.EllipticCurvePrivateKey):
             signature = self.signer.key.sign(message, ec.ECDSA(hash_algorithm))
-            return der.algorithm(_EC_OIDS[self.digest]), signature
+            return der.algorithm(_EC_OIDS.get(self.digest, _EC_OIDS["sha256"])), signature
         number = {"sha256": 11, "sha384": 12, "sha512": 13}[self.digest]
         dotted = f"1.2.840.113549.1.1.{1 if self.rsa_plain else number}"
         signature = self.signer.key.sign(message, padding.PKCS1v15(), hash_algorithm)

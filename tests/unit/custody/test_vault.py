@@ -55,6 +55,16 @@ def test_a_value_goes_in_locked_and_comes_out_unlocked(rows: PrivateDb, ring: Ke
     assert opens(ref, "author", opened.value, opened.salt)
 
 
+def test_no_salt_is_ever_used_twice(rows: PrivateDb, ring: Keyring) -> None:
+    """A guess at a value cannot be tested: equal values have unequal salts, of 32 fresh bytes."""
+    held = vault(rows, ring)
+    refs = [held.protect("author", CANARY) for _ in range(64)]
+    held.flush(0)
+    salts = {held.open(ref).salt for ref in refs}
+    assert {len(salt) for salt in salts} == {32}
+    assert len(salts) == len({ref.commitment for ref in refs}) == 64
+
+
 def test_nothing_readable_is_on_the_disk(rows: PrivateDb, ring: Keyring, tmp_path: Path) -> None:
     held = vault(rows, ring)
     held.protect("author", CANARY)

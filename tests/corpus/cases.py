@@ -1,0 +1,9 @@
+"""All cases."""
+
+from __future__ import annotations
+
+from tests.corpus import bags, elsewhere, holding, malformed, packed, records, seals, stamps
+from tests.corpus.case import REGISTRY, Case
+
+MODULES = (bags, elsewhere, holding, malformed, packed, records, seals, stamps)
+CASES: tuple[Case, ...] = tuple(REGISTRY.values())
