@@ -97,6 +97,8 @@ def read(data: bytes, digest: bytes) -> Proof:
     if len(data) > _LARGEST:
         raise BadStamp("The proof is too large.")
     detached = _parse(data)
+    if _bytes(detached) != data:  # padded numbers, a branch twice: readers of packages refuse it
+        raise BadStamp("The proof is not in the form that the library writes.")
     if detached.file_digest != digest:
         raise BadStamp("The proof is over something else.", code="wrong_imprint")
     promises, blocks = set(), set()

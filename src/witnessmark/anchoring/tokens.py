@@ -42,6 +42,7 @@ _SIGNATURES = {
     "1.2.840.10045.4.3.4": (False, "sha512"),
 }
 _MAX_CERTIFICATES = 32
+_GRANTED = b"\x30\x03\x02\x01\x00"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -161,15 +162,15 @@ def _with_only(response: bytes, path: Sequence[Certificate]) -> bytes:
     """The same answer with these certificates alone, in the order that DER asks for.
 
     They are outside of what is signed; many authorities send them in another order, which the
-    library does not read.
+    library does not read. Nor does it take status 1 (granted with modifications), as unsigned.
     """
-    status, content = der.one(response, SEQUENCE).members(SEQUENCE)
+    _, content = der.one(response, SEQUENCE).members(SEQUENCE)
     kind, wrapped = content.members(OID, 0xA0)
     *head, signers = wrapped.only(SEQUENCE).members(INTEGER, SET, SEQUENCE)
     certificates = der.make(0xA0, *sorted(each.raw for each in path))
     signed = der.make(SEQUENCE, *(each.raw for each in head[:3]), certificates, signers.raw)
     whole = der.make(SEQUENCE, kind.raw, der.make(0xA0, signed))
-    return der.make(SEQUENCE, status.raw, whole)
+    return der.make(SEQUENCE, _GRANTED, whole)
 
 
 def _take_apart(data: bytes) -> _Token:

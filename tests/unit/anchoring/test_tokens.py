@@ -145,6 +145,8 @@ class Loose(Token):
 def test_nothing_malformed_hides_in_an_answer() -> None:
     response = Loose().response(TEXT)
     assert (ours(response, [ROOT]), theirs(response, [ROOT])) == ("malformed", "token")
+    with pytest.raises(BadStamp, match="cut off"):  # noticed here, before the library
+        tokens.check(response, TEXT, [certificates.certificate(ROOT.der)])
 
 
 def test_a_path_needs_signatures_and_authorities() -> None:
