@@ -155,6 +155,36 @@ class Member:
     end: int
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AnchorRow:
+    """A stamp from outside over the checkpoint of `size`; see `AnchorReceived`.
+
+    Attributes:
+        entry: where the record has it.
+        root: the checkpoint's, hex.
+        proof, chain: SHA-256 of the blobs.
+        received_at: by the archive's clock.
+    """
+
+    entry: int
+    size: int
+    root: str
+    kind: str
+    authority: str
+    state: str
+    time: str | None
+    height: int | None
+    proof: str
+    chain: str | None
+    via: str
+    received_at: str
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is a time, and not a promise."""
+        return self.state in ("stamped", "confirmed") and self.time is not None
+
+
 class Queries(Protocol):
     """Reading the catalog. Nothing here is a protected value."""
 
@@ -196,6 +226,9 @@ class Queries(Protocol):
 
     def acts(self, *types: str) -> list[int]:
         """Entries of these types (any but objects, sightings, findings and links), in order."""
+
+    def anchors(self) -> list[AnchorRow]:
+        """Stamps in order of checkpoint and arrival; promises that were kept are left out."""
 
     def erased(self, entry: int) -> set[str]:
         """Fields of an entry whose values were erased."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import hashlib
 import io
 import json
 import tempfile
@@ -13,10 +14,13 @@ from pathlib import Path
 import av
 
 from support import exports
+from support.forge import ots
+from support.forge import tokens as forged
 from tests.conftest import ROOT
+from witnessmark.anchoring import blocks, calendars, certificates, tokens
 from witnessmark.collection import links, telegram_html, telegram_json
 from witnessmark.collection.telegram_message import Chat, MalformedError
-from witnessmark.errors import BadInput, BadRecord
+from witnessmark.errors import BadInput, BadRecord, BadStamp
 from witnessmark.record import canonical, entries, note, tiles
 from witnessmark.record.checkpoint import Checkpoint
 from witnessmark.record.proof import Proof
@@ -153,6 +157,23 @@ def _movies() -> list[bytes]:
     return found
 
 
+_STAMPED = b"origin.example.org\n5\nAAAA\n"
+_TREE = ots.fork(ots.append(b"x" * 9, ots.hashed(ots.block(700_000))), ots.hashed(ots.pending()))
+
+
+def _token(data: bytes) -> None:
+    tokens.check(data, _STAMPED, [certificates.certificate(forged.ROOT.der)])
+
+
+def _calendar_proof(data: bytes) -> None:
+    found = calendars.read(data, hashlib.sha256(_STAMPED).digest())
+    assert found.promises or found.blocks
+
+
+def _headers(data: bytes) -> None:
+    blocks.parse(data.decode("utf-8", errors="replace"))
+
+
 _SHEET = 'link,note\nhttps://a.example/1,"words, ""quoted"""\nhttps://b.example/2,=1+1\n'
 
 TARGETS: dict[str, Target] = {
@@ -168,4 +189,12 @@ TARGETS: dict[str, Target] = {
     ),
     "sheet of links": Target(lambda: [_SHEET.encode()], _csv, (BadInput,)),
     "MP4 boxes": Target(_movies, _boxes),
+    "time-stamp": Target(
+        lambda: [forged.Token(imprint_hash=f"sha{n}").response(_STAMPED) for n in (256, 512)],
+        _token,
+    ),
+    "OpenTimestamps proof": Target(lambda: [ots.proof(_STAMPED, _TREE)], _calendar_proof),
+    "block headers": Target(
+        lambda: [ots.line(5, ots.header(bytes(32), 5)).encode()], _headers, (BadInput, BadStamp)
+    ),
 }

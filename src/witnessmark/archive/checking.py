@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import chain
 
+from witnessmark.archive import stamps
 from witnessmark.archive.archive import Archive
 from witnessmark.catalog.rebuild import Replay, projected_size
 from witnessmark.errors import BadRecord, NotFound, StoreFailure, WitnessmarkError
@@ -28,13 +29,14 @@ class Checked:
     """What was looked at and what does not hold.
 
     Attributes:
-        entries, checkpoints, blobs, bytes: how many were checked.
+        entries, checkpoints, anchors, blobs, bytes: how many were checked.
         problems: (code, sentence), empty when everything holds.
         notes: sentences about what is in order and worth knowing.
     """
 
     entries: int = 0
     checkpoints: int = 0
+    anchors: int = 0
     blobs: int = 0
     bytes: int = 0
     problems: list[tuple[str, str]] = dataclasses.field(default_factory=list)
@@ -54,6 +56,7 @@ def check(archive: Archive, on_progress: Callable[[int], None] = lambda _: None)
             _check_catalog(archive, checked, replay)
         except (BadRecord, StoreFailure, NotFound) as error:
             checked.problems.append((error.code, error.what))
+    _check_anchors(archive, checked)
     _check_blobs(archive, checked, named, on_progress)
     return checked
 
@@ -154,6 +157,23 @@ def _check_catalog(archive: Archive, checked: Checked, replay: Replay) -> None:
             ("catalog", f"The catalog's {name} are not as the record says: 'witnessmark rebuild'.")
             for name in replay.differences(connection)
         ]
+
+
+def _check_anchors(archive: Archive, checked: Checked) -> None:
+    """Every stamp is over its checkpoint, and leads to certificates that are pinned."""
+    try:
+        rows = archive.queries.anchors()
+    except StoreFailure as error:
+        if "catalog" not in dict(checked.problems):
+            checked.problems.append((error.code, error.what))
+        return
+    for row in rows:
+        name = f"The stamp by {row.authority} over the checkpoint of {row.size} entries"
+        try:
+            checked.notes += stamps.recheck(archive, row)
+        except WitnessmarkError as error:
+            checked.problems.append(("anchor", f"{name} does not hold: {error.what}"))
+        checked.anchors += 1
 
 
 def _check_blobs(

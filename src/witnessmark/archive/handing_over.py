@@ -17,6 +17,7 @@ from witnessmark.archive.archive import Archive
 from witnessmark.archive.examining import Advance, nothing
 from witnessmark.archive.outgoing import NOTHING_LEFT
 from witnessmark.archive.selecting import COURT, PROFILES, SHARE
+from witnessmark.catalog.standing import Standings
 from witnessmark.custody.vault import commitments
 from witnessmark.errors import BadInput, Erased, NotFound, Refused
 from witnessmark.model import (
@@ -292,10 +293,14 @@ def export_sheet(archive: Archive, out: TextIO) -> int:
     """
     latest: dict[str, SightingRecorded] = {}
     taken: dict[str, SightingRecorded] = {}
+    stands: dict[str, str] = {}
+    standings = Standings(archive.queries.anchors())
     for recorded in archive.journal.read():
         seen = recorded.said
         if isinstance(seen, SightingRecorded) and seen.columns is not None:
             latest[seen.place] = seen
+            if seen.object or seen.place not in taken:
+                stands[seen.place] = str(standings.of(recorded.index, recorded.entry.at))
             if seen.object:
                 taken[seen.place] = seen
     rows = []
@@ -306,6 +311,7 @@ def export_sheet(archive: Archive, out: TextIO) -> int:
             "witnessmark_outcome": best.outcome,
             "witnessmark_reason": best.reason,
             "witnessmark_sha256": best.object or "",
+            "witnessmark_anchor": stands[place],
         }
         rows.append((ours, _columns(archive, last)))
     sheet.write(rows, out)

@@ -18,6 +18,7 @@ from witnessmark.catalog.recordings import regroup
 from witnessmark.catalog.tables import Tables, part, short
 from witnessmark.errors import BadRecord
 from witnessmark.model import (
+    AnchorReceived,
     Entry,
     FindingRecorded,
     Genesis,
@@ -52,6 +53,7 @@ class Projection:
             FindingRecorded: self._findings,
             LinkFound: self._links,
             RiskRecorded: self._risks,
+            AnchorReceived: self._anchors,
             ValueErased: self._erased,
             Genesis: self._people,
             PersonAdded: self._people,
@@ -229,6 +231,27 @@ class Projection:
     def _risks(self, connection: sa.Connection, said: list[Said]) -> None:
         rows = [{"id": recorded.index, "decision": each.decision} for recorded, each in said]
         connection.execute(sa.insert(self.tables.risks), rows)
+
+    def _anchors(self, connection: sa.Connection, said: list[Said]) -> None:
+        # two programs at once ask the same authority: the first stamp said stays
+        rows = [
+            {
+                "id": recorded.index,
+                "size": each.size,
+                "root": bytes.fromhex(each.root),
+                "kind": each.kind,
+                "authority": each.authority,
+                "state": each.state,
+                "time": each.time,
+                "height": each.height,
+                "proof": bytes.fromhex(each.proof.sha256),
+                "chain": bytes.fromhex(each.chain.sha256) if each.chain else None,
+                "via": each.via,
+                "received_at": recorded.entry.at,
+            }
+            for recorded, each in said
+        ]
+        connection.execute(sa.insert(self.tables.anchors).prefix_with("OR IGNORE"), rows)
 
     def _erased(self, connection: sa.Connection, said: list[Said]) -> None:
         rows = [

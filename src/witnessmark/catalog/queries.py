@@ -15,7 +15,15 @@ from witnessmark.catalog.projection import Projection
 from witnessmark.catalog.tables import Tables, short
 from witnessmark.errors import NotFound
 from witnessmark.model import DatedBy, LinkSegment
-from witnessmark.ports import LinkRow, Member, ObjectRow, RunRow, Seen, SightingRow
+from witnessmark.ports import (
+    AnchorRow,
+    LinkRow,
+    Member,
+    ObjectRow,
+    RunRow,
+    Seen,
+    SightingRow,
+)
 
 Read = Callable[[], AbstractContextManager[sa.Connection]]
 _CHUNK = 500
@@ -220,6 +228,31 @@ class SqlQueries:
             return list(
                 connection.scalars(sa.select(a.c.id).where(a.c.type.in_(types)).order_by(a.c.id))
             )
+
+    def anchors(self) -> list[AnchorRow]:
+        """See `Queries.anchors`."""
+        a = self._tables.anchors
+        with self._read() as connection:
+            rows = connection.execute(sa.select(a).order_by(a.c.size, a.c.id)).all()
+        found = [
+            AnchorRow(
+                entry=row.id,
+                size=row.size,
+                root=row.root.hex(),
+                kind=row.kind,
+                authority=row.authority,
+                state=row.state,
+                time=row.time,
+                height=row.height,
+                proof=row.proof.hex(),
+                chain=row.chain.hex() if row.chain is not None else None,
+                via=row.via,
+                received_at=row.received_at,
+            )
+            for row in rows
+        ]
+        kept = {(each.size, each.kind, each.authority) for each in found if each.stands}
+        return [r for r in found if r.stands or (r.size, r.kind, r.authority) not in kept]
 
     def erased(self, entry: int) -> set[str]:
         """See `Queries.erased`."""

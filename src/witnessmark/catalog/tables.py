@@ -134,6 +134,23 @@ class Tables:
             sa.Column("type", sa.Text, nullable=False),
             index("acts_type", "type"),
         )
+        #: stamps from outside; `proof` is the blob that holds one
+        self.anchors = table(
+            "anchors",
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("size", sa.Integer, nullable=False),
+            sa.Column("root", sa.LargeBinary, nullable=False),
+            sa.Column("kind", sa.Text, nullable=False),
+            sa.Column("authority", sa.Text, nullable=False),
+            sa.Column("state", sa.Text, nullable=False),
+            sa.Column("time", sa.Text),
+            sa.Column("height", sa.Integer),
+            sa.Column("proof", sa.LargeBinary, nullable=False),
+            sa.Column("chain", sa.LargeBinary),
+            sa.Column("via", sa.Text, nullable=False),
+            sa.Column("received_at", sa.Text, nullable=False),
+            index("anchors_once", "size", "kind", "authority", "state", unique=True),
+        )
         self.people = table(
             "people",
             sa.Column("key", sa.Text, primary_key=True),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +15,7 @@ from witnessmark.cli.output import dump, safe, say, size, table
 
 if TYPE_CHECKING:
     from witnessmark.archive import Archive
+    from witnessmark.catalog.standing import Standing
     from witnessmark.ports import SightingRow
 
 
@@ -23,6 +24,7 @@ def status(archive: ArchiveOption = Path(), as_json: JsonOption = False) -> None
 
     Example: witnessmark status --archive ~/archive
     """
+    from witnessmark.archive import anchoring
     from witnessmark.custody import place
 
     with opened(archive, reading=True) as held:
@@ -31,6 +33,7 @@ def status(archive: ArchiveOption = Path(), as_json: JsonOption = False) -> None
         per_party = Counter(row.party or "unfinished run" for row in runs)
         left = _left(held)
         head = held.journal.head()
+        anchored = anchoring.newest(held)
         found: dict[str, Any] = {
             "origin": held.origin,
             "entries": head.size if head else 0,
@@ -39,7 +42,9 @@ def status(archive: ArchiveOption = Path(), as_json: JsonOption = False) -> None
             "parties": list(held.scope().parties),
             "unfinished_runs": [row.run for row in runs if row.tally is None],
             "left": left,
-            "anchored": False,
+            "anchored": anchored.state == "anchored",
+            "anchor": anchored.members(),
+            "anchor_advice": anchoring.advice(held),
             "warnings": place.warnings(archive),
         }
     if as_json:
@@ -49,7 +54,9 @@ def status(archive: ArchiveOption = Path(), as_json: JsonOption = False) -> None
         f"{counts['sightings']} sightings, {counts['findings']} findings, "
         f"{counts['recordings']} groups of matching footage; "
         f"{found['entries']} entries.")  # fmt: skip
-    say("Unanchored: nothing outside proves yet when this record existed.")
+    say(f"The newest entry that is no anchor: {safe(anchored)}.")
+    for line in found["anchor_advice"]:
+        say(f"! {safe(line)}")
     rows = [(party, per_party.get(party, 0)) for party in found["parties"]]
     rows += [(p, n) for p, n in sorted(per_party.items()) if p not in found["parties"]]
     say("Runs per party's channels:")
@@ -116,12 +123,14 @@ def _show_footage(held: Archive, as_json: bool) -> None:
     for row in held.queries.sightings():
         if row.sha256:
             sightings.setdefault(row.sha256, []).append(row)
+    stands = _standing(held)
     for number, (recording, members) in enumerate(sorted(recordings.items()), 1):
         rows: list[dict[str, Any]] = [
             {
                 "object": member.sha256,
                 "start": member.start / 1000,
                 "end": member.end / 1000,
+                "anchor": stands(member.sha256).members(),
                 "sightings": [_sighting(row) for row in sightings.get(member.sha256, [])],
             }
             for member in members
@@ -131,12 +140,28 @@ def _show_footage(held: Archive, as_json: bool) -> None:
             continue
         say(f"Matching footage {number}: {len(rows)} objects")
         for shown in rows:
-            say(f"  {shown['object'][:12]}  {shown['start']:.1f}-{shown['end']:.1f} s")
+            say(
+                f"  {shown['object'][:12]}  {shown['start']:.1f}-{shown['end']:.1f} s; "
+                f"{safe(stands(shown['object']))}"
+            )
             for seen in shown["sightings"]:
                 say(f"      channel of {safe(seen['party'] or 'unknown')}, {seen['source']}"
                     f"{_dates(seen['dates'])}")  # fmt: skip
     if not recordings and not as_json:
         say("No matching footage is recorded. 'witnessmark match' looks for it.")
+
+
+def _standing(held: Archive) -> Callable[[str], Standing]:
+    """How an object stands, by its name: the entry that first named it."""
+    from witnessmark.archive.anchoring import standings
+
+    found = standings(held)
+
+    def of(sha256: str) -> Standing:
+        entry = held.queries.object(sha256).entry
+        return found.of(entry, held.journal.entry(entry).entry.at)
+
+    return of
 
 
 def _sighting(row: SightingRow) -> dict[str, Any]:
@@ -167,6 +192,7 @@ def _show_object(held: Archive, name: str, as_json: bool) -> None:
     sightings = [_sighting(each) for each in held.queries.sightings(row.sha256)]
     findings = [held.journal.entry(index) for index in held.queries.findings(row.sha256)]
     links = held.queries.links(row.sha256)
+    stands = _standing(held)(row.sha256)
     if as_json:
         dump(
             {
@@ -174,13 +200,14 @@ def _show_object(held: Archive, name: str, as_json: bool) -> None:
                 "size": row.size,
                 "kind": row.kind,
                 "entry": row.entry,
+                "anchor": stands.members(),
                 "sightings": sightings,
                 "findings": [dict(each.entry.fields) for each in findings],
                 "links": [[link.a, link.b, link.relation, link.score] for link in links],
             }
         )
         return
-    say(f"{row.sha256}\n  {row.kind}, {size(row.size)}; entry {row.entry}; unanchored")
+    say(f"{row.sha256}\n  {row.kind}, {size(row.size)}; entry {row.entry}; {safe(stands)}")
     for each in sightings:
         say(f"  seen: entry {each['entry']}, channel of {safe(each['party'])}"
             f"{_dates(each['dates'])}")  # fmt: skip
@@ -194,13 +221,17 @@ def _show_object(held: Archive, name: str, as_json: bool) -> None:
 
 
 def _show_entry(held: Archive, index: int, as_json: bool) -> None:
+    from witnessmark.archive.anchoring import standings
+
     recorded = held.journal.entry(index)
     members = json.loads(recorded.body)
+    stands = standings(held).of(index, recorded.entry.at)
     if as_json:
         dump({"index": index, "leaf": recorded.leaf.hex(), "entry": members,
+              "anchor": stands.members(),
               "protected": _protected(held, index)})  # fmt: skip
         return
-    say(f"entry {index} of {held.origin}, leaf {recorded.leaf.hex()}")
+    say(f"entry {index} of {held.origin}, leaf {recorded.leaf.hex()}; {safe(stands)}")
     say(json.dumps(members, ensure_ascii=True, indent=2, sort_keys=True))
     _show_protected(held, index, indent="  ")
 

@@ -32,10 +32,26 @@ RUNNING = sa.Table(
     sa.Column("run", sa.Text, primary_key=True),
     sa.Column("process", sa.Integer, nullable=False),
 )
+#: asking others again: how often in vain, and not before when
+ASKED = sa.Table(
+    "asked",
+    tables,
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("not_before", sa.Text, nullable=False),
+)
+#: questions that are under way to a partner; lost, they are asked anew
+QUESTIONS = sa.Table(
+    "questions",
+    tables,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("nonce", sa.Text, nullable=False),
+)
 
 
 class WorkDb:
-    """Signs of files already read, pairs already compared, runs under way."""
+    """Signs of files already read, pairs already compared, runs under way, whom to ask again."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -101,6 +117,39 @@ class WorkDb:
                 connection.exec_driver_sql(
                     "INSERT OR IGNORE INTO compared (a, b, matcher) VALUES (?, ?, ?)", rows
                 )
+
+    def asked(self, subject: str) -> tuple[int, str]:
+        """How often somebody was asked in vain, and not before when they are asked again."""
+        query = sa.select(ASKED.c.attempts, ASKED.c.not_before).where(ASKED.c.subject == subject)
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        return (row.attempts, row.not_before) if row else (0, "")
+
+    def ask_again(self, subject: str, attempts: int, not_before: str) -> None:
+        """Puts down that it was in vain."""
+        with self._database.write() as connection:
+            connection.exec_driver_sql(
+                "INSERT OR REPLACE INTO asked (subject, attempts, not_before) VALUES (?, ?, ?)",
+                (subject, attempts, not_before),
+            )
+
+    def answered(self, subject: str) -> None:
+        """Forgets that somebody was asked in vain."""
+        with self._database.write() as connection:
+            connection.execute(sa.delete(ASKED).where(ASKED.c.subject == subject))
+
+    def add_question(self, name: str, size: int, nonce: int) -> None:
+        """Puts down what goes to a partner: name, checkpoint, nonce."""
+        row = {"id": name, "size": size, "nonce": str(nonce)}
+        with self._database.write() as connection:
+            connection.execute(sa.insert(QUESTIONS), row)
+
+    def question(self, name: str) -> tuple[int, int] | None:
+        """Checkpoint and nonce of a question that was put down."""
+        query = sa.select(QUESTIONS.c.size, QUESTIONS.c.nonce).where(QUESTIONS.c.id == name)
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        return (row.size, int(row.nonce)) if row else None
 
     def close(self) -> None:
         """Closes the file."""
