@@ -311,12 +311,15 @@ class Task:
             `function(file: BinaryIO, params: Mapping) -> Result`.
         path: the file to open read-only; the worker gets the open file, never the path.
         params: JSON for the function.
+        output: a new file for what the function emits; then it is called with a third argument,
+            `emit(data: bytes)`. Without a result no such file is left.
     """
 
     key: str
     function: str
     path: str
     params: Mapping[str, Json] = dataclasses.field(default_factory=dict)
+    output: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator, Iterable, Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from witnessmark.engines.frames import BrokenWorker, Connection
 from witnessmark.errors import StoreFailure
@@ -30,12 +31,41 @@ _GRACE = 2.0
 _OPENING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
+#: Bytes that a task may emit beyond four times those of its file.
+_ROOM = 64 << 20
+
+
 @dataclasses.dataclass
 class _Worker:
     process: subprocess.Popen[bytes]
     connection: Connection
     task: Task | None = None
     deadline: float = 0.0
+    output: BinaryIO | None = None
+    room: int = 0
+
+    def write(self, part: bytes) -> None:
+        """Takes in a part of the output. Raises `BrokenWorker` when it was not asked for."""
+        self.room -= len(part)
+        if self.output is None or self.room < 0:
+            raise BrokenWorker("more output than its file explains")
+        try:
+            self.output.write(part)
+        except OSError as error:
+            raise StoreFailure(
+                f"What a worker makes cannot be written: {error.strerror}.",
+                kept="Everything recorded so far is safe.",
+                todo="Make room on the disk, then do it again.",
+                code="disk_error",
+            ) from error
+
+    def finish(self, *, keep: bool) -> None:
+        """The task is over; its output stays or goes."""
+        if self.output is not None:
+            self.output.close()
+            if not keep:
+                Path(self.output.name).unlink()
+        self.task = self.output = None
 
 
 class LocalEngine:
@@ -70,6 +100,7 @@ class LocalEngine:
                     yield from self._wait(selector)
             finally:
                 for worker in _workers(selector):
+                    worker.finish(keep=False)
                     _end(worker)
 
     def _feed(self, waiting: Iterator[Task], selector: selectors.BaseSelector) -> Iterator[Outcome]:
@@ -97,8 +128,12 @@ class LocalEngine:
             worker = self._start()
             selector.register(worker.connection.link, selectors.EVENT_READ, worker)
         worker.task, worker.deadline = task, time.monotonic() + self._seconds
+        if task.output:
+            worker.output = open(task.output, "xb")  # noqa: SIM115 - closed by `finish`
+            worker.room = 4 * os.fstat(descriptor).st_size + _ROOM
         worker.connection.link.settimeout(self._seconds)
-        request = {"function": task.function, "params": dict(task.params)}
+        emits = bool(task.output)
+        request = {"function": task.function, "params": dict(task.params), "emits": emits}
         try:
             worker.connection.send(request, {}, descriptor)
         except OSError:
@@ -180,12 +215,15 @@ def _collect(worker: _Worker, selector: selectors.BaseSelector) -> list[Outcome]
         message = worker.connection.receive(max(worker.deadline, time.monotonic() + _GRACE))
         if message is None or task is None:
             raise BrokenWorker("the worker ended")
+        if "part" in message[0]:
+            worker.write(message[1].get("part", b""))
+            return []
         outcome = _outcome(task.key, *message)
     except TimeoutError:
         return _lost(worker, selector, "timeout")
     except (BrokenWorker, OSError):
         return _lost(worker, selector, "crashed")
-    worker.task = None
+    worker.finish(keep=outcome.result is not None)
     return [outcome]
 
 
@@ -202,7 +240,8 @@ def _outcome(key: str, message: dict[str, Any], blobs: dict[str, bytes]) -> Outc
 def _lost(worker: _Worker, selector: selectors.BaseSelector, failure: str) -> list[Outcome]:
     """Ends a worker for good; the outcome of the task it had, if it had one."""
     selector.unregister(worker.connection.link)
-    task, worker.task = worker.task, None
+    task = worker.task
+    worker.finish(keep=False)
     code = _end(worker)
     detail = f"signal {-code}" if code < 0 else f"exit code {code}"
     return [Outcome(task.key, failure=failure, detail=detail)] if task else []

@@ -29,7 +29,8 @@ def _answer(connection: Connection, functions: dict[str, Callable[..., Result]])
             if name not in functions:
                 module, _, attribute = name.partition(":")
                 functions[name] = getattr(importlib.import_module(module), attribute)
-            result = functions[name](file, request["params"])
+            emit = [lambda data: _emit(connection, data)] if request["emits"] else []
+            result = functions[name](file, request["params"], *emit)
             reply: dict[str, Any] = {"value": result.value}
             connection.send(reply, result.blobs)
         except MemoryError:
@@ -39,6 +40,11 @@ def _answer(connection: Connection, functions: dict[str, Callable[..., Result]])
             detail = f"{type(error).__name__}: {error}"[:500]
             connection.send({"failure": "error", "detail": detail}, {})
     return True
+
+
+def _emit(connection: Connection, data: bytes) -> None:
+    """Hands a part of the output over; a worker writes no files."""
+    connection.send({"part": len(data)}, {"part": data})
 
 
 def main(arguments: list[str]) -> None:

@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +20,31 @@ from witnessmark.ports import Result
 
 def honest(file: BinaryIO, params: Mapping[str, object]) -> Result:
     return Result({"length": len(file.read()), "params": dict(params)}, {"raw": b"\x00\x01"})
+
+
+def emits(file: BinaryIO, params: Mapping[str, object], emit: Callable[[bytes], None]) -> Result:
+    for start in range(0, 10, 3):
+        file.seek(start)
+        emit(file.read(3))
+    return Result("done")
+
+
+def floods(file: BinaryIO, params: Mapping[str, object], emit: Callable[[bytes], None]) -> Result:
+    for _ in range(100):
+        emit(bytes(1 << 20))
+    return Result("done")
+
+
+def breaks_off(
+    file: BinaryIO, params: Mapping[str, object], emit: Callable[[bytes], None]
+) -> Result:
+    emit(b"half")
+    raise ValueError("damaged")
+
+
+def emits_unasked(file: BinaryIO, params: Mapping[str, object]) -> Result:
+    _connection().send({"part": 1}, {"part": b"x"})
+    return Result("done")
 
 
 def calls_home(file: BinaryIO, params: Mapping[str, object]) -> Result:

@@ -57,6 +57,27 @@ def test_an_honest_task(sample: Path) -> None:
     assert outcome.result.blobs == {"raw": b"\x00\x01"}
 
 
+@pytest.mark.parametrize(
+    ("name", "failure", "left"),
+    [("emits", "", b"0123456789"), ("floods", "crashed", None), ("breaks_off", "error", None)],
+)
+def test_output_comes_in_parts_and_whole_or_not_at_all(
+    name: str, failure: str, left: bytes | None, sample: Path, tmp_path: Path
+) -> None:
+    """A worker writes no files: it hands its output over, and no more than its file explains."""
+    engine = LocalEngine(1, memory=1 << 30, seconds=30, modules=[MODULE])
+    output = tmp_path / "output"
+    with closing(engine.map([Task("x", f"{MODULE}:{name}", str(sample), {}, str(output))])) as done:
+        (outcome,) = done
+    assert outcome.failure == failure
+    assert (output.read_bytes() if output.exists() else None) == left
+
+
+def test_output_that_nobody_asked_for_costs_the_worker(sample: Path) -> None:
+    (outcome,) = run(sample, "emits_unasked")
+    assert outcome.failure == "crashed"
+
+
 @pytest.mark.skipif(not LINUX, reason="enforced by Linux only; elsewhere the engine says so")
 @pytest.mark.parametrize(
     "name",
