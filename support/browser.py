@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -15,14 +16,15 @@ from playwright.sync_api import BrowserContext, Page, Route, sync_playwright
 PAGE = Path(__file__).parents[1] / "checker" / "check.html"
 CHROMIUM = shutil.which("chromium")
 
-# Blobs from base64, then the page's own way in for programs.
+# Blobs from base64; then the checker in the page itself, or in a worker as a person's click has it.
 _CHECK = """
-async ([items, zip, trust]) => {
+async ([items, zip, trust, worker]) => {
   const blob = (text) => new Blob([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))]);
   const file = (data) => (data === null ? undefined : blob(data));
   const files = items.map(({ path, data }) => ({ path, file: file(data) }));
   const given = trust.map((data, n) => ({ name: `trust-${n}`, file: blob(data) }));
-  return witnessmarkCheck(zip === null ? files : blob(zip), given);
+  const chosen = zip === null ? files : blob(zip);
+  return worker ? witnessmarkCheck(chosen, given) : (await Witnessmark.check(chosen, given)).answer;
 }
 """
 
@@ -62,15 +64,37 @@ class Checker:
         if url != PAGE.as_uri() and not url.startswith("blob:"):
             self.requests.append(url)
 
-    def check(self, package: Path, trust: Sequence[bytes] = ()) -> dict[str, Any]:
+    def check(
+        self, package: Path, trust: Sequence[bytes] = (), *, worker: bool = True
+    ) -> dict[str, Any]:
         """The page's answer for a folder or a ZIP, by its way in for programs."""
         given = [_text(data) for data in trust]
-        if package.is_dir():
-            return self._ask([folder_items(package), None, given])
-        return self._ask([[], _text(package.read_bytes()), given])
+        chosen = [folder_items(package), None] if package.is_dir() else [[], _read(package)]
+        answer: dict[str, Any] = self.page.evaluate(_CHECK, [*chosen, given, worker])
+        return answer
 
-    def _ask(self, argument: list[Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = self.page.evaluate(_CHECK, argument)
+    def choose(self, package: Path, *trust: Path) -> None:
+        """As a person does: with the buttons of the page."""
+        self.page.set_input_files("#folder" if package.is_dir() else "#zip", package)
+        if trust:
+            self.page.set_input_files("#trust", trust)
+
+    def drop(self, place: str, *paths: Path) -> None:
+        """As a person does: dragged from a file manager onto a place of the page."""
+        box = self.page.locator(place).bounding_box()
+        assert box is not None
+        session = self.context.new_cdp_session(self.page)
+        data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+        for act in ("dragEnter", "dragOver", "drop"):
+            where = {"x": box["x"] + 9, "y": box["y"] + 9}
+            session.send("Input.dispatchDragEvent", {"type": act, **where, "data": data})
+        session.detach()
+
+    def answer(self, timeout: float = 30) -> dict[str, Any]:
+        """Press `Check`, and read what the page has for programs."""
+        self.page.click("#start")
+        machine = self.page.locator("#machine pre")
+        answer: dict[str, Any] = json.loads(machine.text_content(timeout=1000 * timeout) or "")
         return answer
 
 
@@ -83,8 +107,12 @@ def folder_items(folder: Path) -> list[dict[str, str | None]]:
         if prefix and not folders and not names:
             items.append({"path": prefix, "data": None})
         paths = [(prefix + name, Path(place) / name) for name in names]
-        items += [{"path": path, "data": _text(file.read_bytes())} for path, file in paths]
+        items += [{"path": path, "data": _read(file)} for path, file in paths]
     return items
+
+
+def _read(file: Path) -> str:
+    return _text(file.read_bytes())
 
 
 def _text(data: bytes) -> str:
