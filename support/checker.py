@@ -22,5 +22,7 @@ def outcome(package: Path, trust: str = "") -> tuple[str, str]:
         done = subprocess.run(command, capture_output=True, text=True)
     assert "Traceback" not in done.stderr, done.stderr
     said = json.loads(done.stdout)
-    assert done.returncode == {"holds": 0, "refused": 1, "not_checked": 3}[said["outcome"]]
+    assert (
+        done.returncode == {"holds": 0, "refused": 1, "use": 2, "not_checked": 3}[said["outcome"]]
+    )
     return said["outcome"], said["code"] or ""

@@ -68,6 +68,7 @@ def synthetic(
     fixed_camera: bool = False,
     take: int = 0,
     turned: int = 0,
+    words: str = "",
 ) -> Path:
     """A made-up scene, H.264 at 25 pictures a second: a wandering camera and moving things.
 
@@ -77,6 +78,7 @@ def synthetic(
         take: same scene, other movements.
         turned: pictures lie this many degrees (in quarters) clockwise, and a note in the file
             tells players to turn them back.
+        words: what the file says of its device.
     """
     width, height = size
     scene, moves = np.random.default_rng(seed), np.random.default_rng([seed, take, 7])
@@ -86,6 +88,7 @@ def synthetic(
     ]
     drift = moves.random(4)
     with av.open(str(path), "w") as out:
+        out.metadata.update({"title": words, "comment": words} if words else {})
         stream = out.add_stream("libx264", rate=25, options={"preset": "veryfast", "crf": "20"})
         stream.width, stream.height = (height, width) if turned % 180 else size
         stream.pix_fmt = "yuv420p"
@@ -103,6 +106,16 @@ def synthetic(
             frame.pts, frame.time_base = number, Fraction(1, 25)
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
+    return path
+
+
+def photo(path: Path, words: str = "", *, seed: int = 0) -> Path:
+    """A JPEG with words in a comment segment."""
+    pixels = texture(np.random.default_rng(seed), 240, 320)
+    data = cv2.imencode(".jpg", pixels)[1].tobytes()
+    comment = words.encode()
+    segment = b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment if words else b""
+    path.write_bytes(data[:2] + segment + data[2:])
     return path
 
 

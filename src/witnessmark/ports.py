@@ -162,10 +162,13 @@ class Queries(Protocol):
         """Keyed place to what was recorded there."""
 
     def counts(self) -> dict[str, int]:
-        """Rows per noun: objects, sightings, runs, findings, links, recordings, bytes."""
+        """Rows per noun: objects, derivatives, sightings, runs, findings, links, recordings, bytes.
+
+        Objects are originals; `bytes` are those of derivatives too.
+        """
 
     def objects(self, kinds: Sequence[str] = ()) -> list[ObjectRow]:
-        """Objects in order of arrival, of these kinds (default: all)."""
+        """Originals in order of arrival, of these kinds (default: all)."""
 
     def object(self, sha256: str) -> ObjectRow:
         """The one object whose name starts so. Raises `NotFound`, also when several do."""
@@ -174,7 +177,7 @@ class Queries(Protocol):
         """Those of these SHA-256 names that the record has as objects."""
 
     def unexamined(self, check: str, version: str) -> list[ObjectRow]:
-        """Objects without a finding of this check in this version."""
+        """Originals without a finding of this check in this version."""
 
     def sightings(self, sha256: str | None = None) -> list[SightingRow]:
         """Sightings of one object, or all."""

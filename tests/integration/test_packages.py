@@ -222,15 +222,16 @@ def test_a_package_can_be_moved_and_copied(filled: Archive, tmp_path: Path) -> N
 def test_an_install_without_a_checkout_has_the_checker(tmp_path: Path) -> None:
     table = tomllib.loads((ROOT / "pyproject.toml").read_text())
     included = table["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    assert included == {"checker/check.py": "witnessmark/checker/check.py"}
-    source = (ROOT / "checker" / "check.py").read_bytes()
-    assert handing_over.checker() == source
+    names = ("check.py", "check.html")
+    assert included == {f"checker/{name}": f"witnessmark/checker/{name}" for name in names}
+    sources = {name: (ROOT / "checker" / name).read_bytes() for name in names}
+    assert handing_over.checkers() == sources
     if find_spec("hatchling"):
         command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
         command += ["--no-build-isolation", "--wheel-dir", str(tmp_path), str(ROOT)]
         subprocess.run(command, check=True)
         with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
-            assert wheel.read("witnessmark/checker/check.py") == source
+            assert {n: wheel.read(f"witnessmark/checker/{n}") for n in names} == sources
 
 
 def staged(archive: Archive) -> list[Path]:
@@ -281,7 +282,7 @@ from pathlib import Path
 from tests.conftest import SECRET
 from tests.integration.test_packages import hand_over, key
 from witnessmark.archive import Archive, outgoing
-outgoing.encrypt = lambda *_: os.kill(os.getpid(), 9)
+outgoing.send = lambda *_: os.kill(os.getpid(), 9)
 archive = Archive.open(Path(sys.argv[1]))
 archive.unlock(SECRET)
 hand_over(archive, Path(sys.argv[2]), age_key=key(), unencrypted=False, disclose=("name",))

@@ -38,7 +38,7 @@ _NO_PICTURE = "no picture could be decoded"
 Advance = Callable[[int, int], None]
 
 
-def _nothing(done: int, total: int) -> None:
+def nothing(done: int, total: int) -> None:
     del done, total
 
 
@@ -87,7 +87,7 @@ class _Batch:
 
 
 def examine(
-    archive: Archive, names: Iterable[str] = (), on_progress: Advance = _nothing
+    archive: Archive, names: Iterable[str] = (), on_progress: Advance = nothing
 ) -> dict[str, dict[str, int]]:
     """Runs every examination on every object that lacks its finding.
 
@@ -211,7 +211,7 @@ def fingerprint_path(archive: Archive, sha256: str) -> Path:
     return folder / sha256
 
 
-def match(archive: Archive, on_progress: Advance = _nothing) -> dict[str, int]:
+def match(archive: Archive, on_progress: Advance = nothing) -> dict[str, int]:
     """Fingerprints what has none, compares the pairs not yet compared, records the links.
 
     Pairs are compared in this process, one after the other: workers take open files only.

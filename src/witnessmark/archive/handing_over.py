@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,23 +12,23 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, TextIO
 
-from witnessmark.archive import outgoing
+from witnessmark.archive import outgoing, selecting, sharing
 from witnessmark.archive.archive import Archive
+from witnessmark.archive.examining import Advance, nothing
 from witnessmark.archive.outgoing import NOTHING_LEFT
+from witnessmark.archive.selecting import COURT, PROFILES, SHARE
 from witnessmark.custody.vault import commitments
 from witnessmark.errors import BadInput, Erased, NotFound, Refused
 from witnessmark.model import (
     ExportMade,
-    LinkFound,
     Recorded,
     RiskRecorded,
-    RunRecorded,
     SightingRecorded,
 )
 from witnessmark.model.statement import STATEMENTS, Sha256, Token
-from witnessmark.record.history import KEY_ENTRIES
 from witnessmark.reporting import package, readme, sheet
 
+ALL = "all"
 RISKS = ("persons_depicted", "uploader", "witnesses", "analysts")
 DECISIONS = ("share", "share_redacted", "do_not_share")
 
@@ -42,7 +43,8 @@ class HandOver:
         age_key: recipient's age public key; "" only with `unencrypted`.
         unencrypted: explicitly not encrypted.
         objects: SHA-256 names; empty for all.
-        disclose: names of protected fields to disclose (`caption`, `where`, ...).
+        disclose: protected fields to disclose: `caption`, `17:caption` for one entry's, or `all`.
+        profile: `court` (originals) or `share` (sanitised copies).
     """
 
     recipient: str
@@ -52,6 +54,7 @@ class HandOver:
     unencrypted: bool = False
     objects: Sequence[str] = ()
     disclose: Sequence[str] = ()
+    profile: str = COURT
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +86,9 @@ def record_risk(archive: Archive, decision: str, answers: Mapping[str, str]) -> 
     return archive.say(RiskRecorded(decision=Token(decision), **protected))
 
 
-def export(archive: Archive, target: Path, order: HandOver) -> HandedOver:
+def export(
+    archive: Archive, target: Path, order: HandOver, advance: Advance = nothing
+) -> HandedOver:
     """Makes a package at `target`; see spec/package.md.
 
     Raises:
@@ -91,28 +96,24 @@ def export(archive: Archive, target: Path, order: HandOver) -> HandedOver:
     """
     check_terms(archive, target, order)
     _check_risk(archive, order.risk)
-    entries = _entries(archive, order)
+    entries = _entries(archive, order, advance)
     disclosures = _disclosures(archive, entries, order.disclose)
     notices = tuple(filter(None, [_one_sided(archive)]))
-    head = archive.journal.head()
-    assert head is not None
     contents = package.Contents(
+        profile=order.profile,
         entries=entries,
         disclosures=disclosures,
-        readme=readme.text(
-            head.origin, head.size, len(package.objects_of(entries)), len(entries), notices
-        ),
-        checker=checker(),
+        earlier=(),
+        readme=_readme(archive, order, entries, notices),
+        checkers=checkers(),
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
     )
     with outgoing.staging(archive) as stage:
         built = package.build(stage / "package", contents, archive.journal, archive.blobs)
         made = _say(archive, order, built, len(disclosures))
         package.seal(built, made, archive.journal)
-        if order.age_key:
-            outgoing.encrypt(built.folder, target, _recipient(order.age_key))
-        else:
-            outgoing.move(built.folder, target)
+        recipient = _recipient(order.age_key) if order.age_key else None
+        outgoing.send(built.bag, target, recipient)
     return HandedOver(
         path=target,
         entry=made.index,
@@ -121,6 +122,24 @@ def export(archive: Archive, target: Path, order: HandOver) -> HandedOver:
         disclosures=len(disclosures),
         encrypted=bool(order.age_key),
         notices=notices,
+    )
+
+
+def _readme(
+    archive: Archive, order: HandOver, entries: Sequence[Recorded], notices: Sequence[str]
+) -> str:
+    head = archive.journal.head()
+    assert head is not None
+    return readme.text(
+        readme.Facts(
+            origin=head.origin,
+            size=head.size,
+            objects=len(package.objects_of(entries, order.profile)),
+            entries=len(entries),
+            profile=order.profile,
+            hashes={name: hashlib.sha256(data).hexdigest() for name, data in checkers().items()},
+        ),
+        notices,
     )
 
 
@@ -138,12 +157,19 @@ def check_terms(archive: Archive, target: Path, order: HandOver) -> None:
         )
     if order.age_key:
         _recipient(order.age_key)
+    if order.profile not in PROFILES:
+        raise BadInput(
+            f"There is no profile '{order.profile}'.",
+            kept=NOTHING_LEFT,
+            todo=f"Profiles are: {', '.join(PROFILES)}.",
+        )
     known = set[str]().union(*(kind.protected_fields() for kind in STATEMENTS.values()))
-    if unknown := set(order.disclose) - known:
+    fields = {asked.rpartition(":")[2] for asked in order.disclose}
+    if unknown := fields - known - {ALL}:
         raise BadInput(
             f"No entry has a protected field '{min(unknown)}'.",
             kept=NOTHING_LEFT,
-            todo=f"Fields are: {', '.join(sorted(known))}.",
+            todo=f"Fields are: {ALL}, {', '.join(sorted(known))}.",
         )
     for name in order.objects:
         archive.queries.object(name)
@@ -176,50 +202,30 @@ def _check_risk(archive: Archive, entry: int) -> None:
             )
 
 
-def _entries(archive: Archive, order: HandOver) -> list[Recorded]:
-    """Key entries, the risk record, and all that speaks of the chosen objects.
-
-    Whatever a link joins with a chosen object comes along, so that nothing that speaks against
-    an item stays behind.
-    """
-    wanted = {archive.queries.object(name).sha256 for name in order.objects}
-    everything = not order.objects
-    if not everything:
-        for sha256 in list(wanted):
-            for link in archive.queries.links(sha256):
-                wanted |= {link.a, link.b}
-    chosen, runs = [], set()
-    for recorded in archive.journal.read():
-        statement = recorded.said
-        if isinstance(statement, LinkFound):
-            concerns = {statement.a, statement.b} <= wanted
-        else:
-            concerns = any(
-                about.removeprefix("sha256:") in wanted for about in recorded.entry.about
-            )
-        if isinstance(statement, SightingRecorded) and (concerns or everything):
-            runs.add(statement.run)
-        kept = recorded.entry.type in KEY_ENTRIES or recorded.index == order.risk
-        if (
-            kept
-            or concerns
-            or everything
-            or (isinstance(statement, RunRecorded) and statement.run in runs)
-        ):
-            chosen.append(recorded)
-    return chosen
+def _entries(archive: Archive, order: HandOver, advance: Advance) -> list[Recorded]:
+    """All that speaks of the chosen objects and of everything linked with them."""
+    names = [archive.queries.object(name).sha256 for name in order.objects]
+    wanted = selecting.with_linked(archive, names) if names else None
+    copies: Mapping[str, str] = {}
+    if order.profile == SHARE:
+        gone = selecting.disposed_of(archive)
+        rows = [row for row in archive.queries.objects() if row.sha256 not in gone]
+        rows = [row for row in rows if wanted is None or row.sha256 in wanted]
+        copies = sharing.copies(archive, rows, advance)
+    selection = selecting.Selection(wanted, order.risk, order.profile, copies.values())
+    return list(selection.take(archive.journal.read()))
 
 
 def _disclosures(
-    archive: Archive, entries: Sequence[Recorded], fields: Sequence[str]
+    archive: Archive, entries: Sequence[Recorded], asked: Sequence[str]
 ) -> list[bytes]:
-    if not fields:
+    if not asked:
         return []
     found = []
     with archive.disclosable():
         for recorded in entries:
             for name, ref in commitments(recorded).items():
-                if name not in fields:
+                if not {ALL, name, f"{recorded.index}:{name}"} & set(asked):
                     continue
                 with contextlib.suppress(Erased):  # it cannot be disclosed; its commitment stays
                     line = package.disclosure(recorded.index, archive.vault.open(ref))
@@ -250,6 +256,7 @@ def _say(archive: Archive, order: HandOver, built: package.Built, disclosures: i
             objects=built.objects,
             disclosures=disclosures,
             encrypted=bool(order.age_key),
+            profile=Token(order.profile),
         ),
         (f"entry:{order.risk}",),
     )
@@ -260,12 +267,11 @@ def _one_sided(archive: Archive) -> str:
     return readme.one_sided(archive.scope().parties, runs)
 
 
-def checker() -> bytes:
-    """The bytes of check.py, as installed or as in a source checkout."""
-    installed = files("witnessmark") / "checker" / "check.py"
-    if installed.is_file():
-        return installed.read_bytes()
-    return (Path(__file__).parents[3] / "checker" / "check.py").read_bytes()
+def checkers() -> dict[str, bytes]:
+    """check.py and check.html, as installed or as in a source checkout."""
+    installed = files("witnessmark") / "checker"
+    folder = installed if installed.is_dir() else Path(__file__).parents[3] / "checker"
+    return {name: (folder / name).read_bytes() for name in ("check.py", "check.html")}
 
 
 def _recipient(text: str) -> Any:

@@ -14,13 +14,15 @@ import os
 import secrets
 import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from witnessmark.archive.archive import Archive, is_alive
 from witnessmark.errors import BadInput, StoreFailure
+from witnessmark.reporting import onefile
+from witnessmark.reporting.bag import Bag
 from witnessmark.stores.durable import make_folder, sync_file, sync_folder
 
 NOTHING_LEFT = "Nothing left the archive."
@@ -59,8 +61,33 @@ def staging(archive: Archive) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def move(folder: Path, target: Path) -> None:
-    """Puts a whole folder in place at once and durably; copied when it is another file system."""
+def send(bag: Bag, target: Path, recipient: Any = None) -> None:
+    """Puts a package at `target`, at once and durably: a folder, one ZIP, or encrypted.
+
+    Args:
+        recipient: an age public key; None leaves it in the clear.
+
+    Raises:
+        StoreFailure: something could not be read or written; no part of it is left.
+    """
+
+    def zipped(out: BinaryIO) -> None:
+        onefile.write(out, bag.folder, bag.files)
+
+    def tarred(out: BinaryIO) -> None:
+        _tar(bag.folder, out, target.name.removesuffix(".tar.age"))
+
+    pack = zipped if ".zip" in target.suffixes else tarred
+    if recipient is not None:
+        _write(target, lambda out: _encrypt(pack, out, recipient))
+    elif pack is zipped:
+        _write(target, pack)
+    else:
+        _move(bag.folder, target)
+
+
+def _move(folder: Path, target: Path) -> None:
+    """A whole folder; copied when the target is on another file system."""
     _sync(folder)
     try:
         folder.rename(target)
@@ -77,43 +104,49 @@ def move(folder: Path, target: Path) -> None:
     sync_folder(target.parent)
 
 
-def encrypt(folder: Path, target: Path, recipient: Any) -> None:
-    """A tar of `folder`, encrypted to an age key, without a plain tar on the disk.
-
-    Raises:
-        StoreFailure: something could not be read or written; no part of it is left.
-    """
+def _write(target: Path, fill: Callable[[BinaryIO], None]) -> None:
+    """One file, whole or not at all."""
     import pyrage
 
     partial = _hidden(target)
-    reading, writing = os.pipe()
-
-    def fill() -> None:
-        with (
-            os.fdopen(writing, "wb") as pipe,
-            tarfile.open(fileobj=pipe, mode="w|", format=tarfile.PAX_FORMAT) as tar,
-        ):
-            tar.add(folder, arcname=target.name.removesuffix(".tar.age"), filter=_anonymous)
-
     try:
-        with ThreadPoolExecutor(1) as pool:
-            filling = pool.submit(fill)
-            with os.fdopen(reading, "rb") as pipe, open(partial, "xb") as out:
-                pyrage.encrypt_io(pipe, out, [recipient])
-                out.flush()
-                sync_file(out.fileno())
-        filling.result()  # a tar that broke off ends like a whole one
+        with open(partial, "xb") as out:
+            fill(out)
+            out.flush()
+            sync_file(out.fileno())
         partial.rename(target)
         sync_folder(target.parent)
-    except (OSError, tarfile.TarError, pyrage.EncryptError) as error:
+    except (OSError, ValueError, tarfile.TarError, pyrage.EncryptError) as error:
         raise StoreFailure(
-            f"The package could not be encrypted to its end: {error}.",
+            f"The package could not be written to its end: {error}.",
             kept="No part of it was left; the record says that it was to be handed over.",
             todo="Look at the disks ('witnessmark check'), then export it again.",
             code="disk_error",
         ) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _tar(folder: Path, out: BinaryIO, name: str) -> None:
+    with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as tar:
+        tar.add(folder, arcname=name, filter=_anonymous)
+
+
+def _encrypt(fill: Callable[[BinaryIO], None], out: BinaryIO, recipient: Any) -> None:
+    """What `fill` writes, encrypted to an age key, without anything plain on the disk."""
+    import pyrage
+
+    reading, writing = os.pipe()
+
+    def feed() -> None:
+        with os.fdopen(writing, "wb") as pipe:
+            fill(pipe)
+
+    with ThreadPoolExecutor(1) as pool:
+        feeding = pool.submit(feed)
+        with os.fdopen(reading, "rb") as pipe:
+            pyrage.encrypt_io(pipe, out, [recipient])
+    feeding.result()  # a tar that broke off ends like a whole one
 
 
 def _hidden(target: Path) -> Path:

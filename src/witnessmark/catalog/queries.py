@@ -50,7 +50,8 @@ class SqlQueries:
         """See `Queries.counts`."""
         t = self._tables
         parts = {
-            "objects": sa.func.count(t.objects.c.id),
+            "objects": sa.func.count(t.objects.c.id).filter(t.objects.c.derived_from.is_(None)),
+            "derivatives": sa.func.count(t.objects.c.derived_from),
             "bytes": sa.func.coalesce(sa.func.sum(t.objects.c.size), 0),
             "sightings": sa.func.count(t.sightings.c.id),
             "runs": sa.func.count(t.runs.c.id),
@@ -63,7 +64,7 @@ class SqlQueries:
 
     def objects(self, kinds: Sequence[str] = ()) -> list[ObjectRow]:
         """See `Queries.objects`."""
-        query = self._objects()
+        query = self._originals()
         if kinds:
             query = query.where(self._tables.objects.c.kind.in_(kinds))
         return self._object_rows(query)
@@ -92,11 +93,14 @@ class SqlQueries:
         """See `Queries.unexamined`."""
         o, f = self._tables.objects, self._tables.findings
         done = sa.select(f.c.object).where(f.c.check == check, f.c.version == version)
-        return self._object_rows(self._objects().where(o.c.id.not_in(done)))
+        return self._object_rows(self._originals().where(o.c.id.not_in(done)))
 
     def _objects(self) -> sa.Select[Any]:
         o = self._tables.objects
         return sa.select(o.c.id, o.c.sha256, o.c.size, o.c.kind).order_by(o.c.id)
+
+    def _originals(self) -> sa.Select[Any]:
+        return self._objects().where(self._tables.objects.c.derived_from.is_(None))
 
     def _object_rows(self, query: sa.Select[Any]) -> list[ObjectRow]:
         with self._read() as connection:

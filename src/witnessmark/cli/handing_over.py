@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,7 +22,7 @@ from witnessmark.cli.options import (
     read_table,
 )
 from witnessmark.cli.output import dump, progress, safe, say, size
-from witnessmark.errors import BadInput
+from witnessmark.errors import BadInput, WitnessmarkError
 
 if TYPE_CHECKING:
     from witnessmark.archive import Archive
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
 
 def export(
     target: Annotated[
-        Path | None, typer.Argument(help="Package to make: a folder, or NAME.tar.age with --to.")
+        Path | None,
+        typer.Argument(help="A folder, NAME.zip, or with --to NAME.zip.age or NAME.tar.age."),
     ] = None,
     recipient: Annotated[str, typer.Option(help="Who receives it (sealed).")] = "",
     purpose: Annotated[str, typer.Option(help="What for (sealed).")] = "",
@@ -44,8 +47,12 @@ def export(
         list[str] | None, typer.Option("--object", help="Only these objects and what is linked.")
     ] = None,
     disclose: Annotated[
-        list[str] | None, typer.Option("--disclose", help="Disclose this field (may be repeated).")
+        list[str] | None,
+        typer.Option("--disclose", help="FIELD, ENTRY:FIELD or all (may be repeated)."),
     ] = None,
+    profile: Annotated[
+        str, typer.Option(help="court: originals; share: copies without device traces.")
+    ] = "court",
     csv: Annotated[
         Path | None,
         typer.Option("--csv", help="Instead of a package: the sheet of links, with ids."),
@@ -78,10 +85,12 @@ def export(
             unencrypted=unencrypted,
             objects=tuple(objects or ()),
             disclose=tuple(disclose or ()),
+            profile=profile,
         )
         handing_over.check_terms(held, target, order)
         order = dataclasses.replace(order, risk=_risk(held, risk))
-        made = handing_over.export(held, target, order)
+        with _remembered_risk(order.risk), progress("making copies", quiet=as_json) as advance:
+            made = handing_over.export(held, target, order, advance)
     if as_json:
         dump({"package": str(made.path), "entry": made.entry, "objects": made.objects,
               "entries": made.entries, "disclosures": made.disclosures,
@@ -94,6 +103,17 @@ def export(
         say(f"! {safe(notice)}")
     if not made.encrypted:
         say(f"Next: python3 check.py {safe(made.path)} --trust KEYFILE")
+
+
+@contextlib.contextmanager
+def _remembered_risk(entry: int) -> Iterator[None]:
+    """After a failure, the risk record that was signed for it is not made again."""
+    try:
+        yield
+    except WitnessmarkError as error:
+        if entry >= 0 and error.code != "risk_record":
+            error.todo = f"{error.todo} Its risk record is there: --risk {entry}.".strip()
+        raise
 
 
 def _risk(held: Archive, given: str) -> int:
@@ -112,6 +132,44 @@ def _risk(held: Archive, given: str) -> int:
             todo="See 'witnessmark export --help'.",
         )
     return handing_over.record_risk(held, answers.pop("decision", ""), answers).index
+
+
+def derive(
+    original: Annotated[Path, typer.Argument(help="The original.")],
+    target: Annotated[
+        Path | None, typer.Argument(help="Copy to make; none with --compare.")
+    ] = None,
+    compare: Annotated[
+        Path | None, typer.Option("--compare", help="A copy that is said to derive from it.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Makes a copy without traces of the device, or compares one with its original.
+
+    The copy is the same, byte for byte, wherever the same versions of the tools make it; with
+    others the coded pictures and sounds are compared.
+
+    Examples: witnessmark derive clip.mp4 copy.mp4; witnessmark derive clip.mp4 --compare copy.mp4
+    """
+    from witnessmark.archive import sharing
+
+    if (target is None) == (compare is None):
+        raise typer.BadParameter("name a copy to make, or one to --compare")
+    if target is not None:
+        answer: dict[str, Any] = {"copy": str(target), **sharing.make_copy(original, target)}
+    else:
+        assert compare is not None
+        answer = {"copy": str(compare), "same": sharing.compare(original, compare)}
+    if as_json:
+        dump(answer)
+    elif target is not None:
+        say(f"{safe(target)}: without {', '.join(map(safe, answer['removed']))}.")
+    elif answer["same"] == "no":
+        say(f"{safe(compare)} does not derive from {safe(original)} by this method.")
+    else:
+        how = "byte for byte" if answer["same"] == "bytes" else "in all its pictures and sounds"
+        say(f"{safe(compare)} is the copy of {safe(original)}, {how}.")
+    raise typer.Exit(1 if answer.get("same") == "no" else 0)
 
 
 def _export_sheet(held: Archive, path: Path, as_json: bool) -> None:
@@ -254,5 +312,5 @@ def erase(
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
-    for command in (export, backup, disclose, erase):
+    for command in (export, derive, backup, disclose, erase):
         app.command()(command)

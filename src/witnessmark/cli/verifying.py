@@ -297,11 +297,11 @@ def _check_package(package: Path, trust: Sequence[Path], as_json: bool) -> int:
     import sys
     import tempfile
 
-    from witnessmark.archive.handing_over import checker
+    from witnessmark.archive.handing_over import checkers
 
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "check.py"
-        script.write_bytes(checker())
+        script.write_bytes(checkers()["check.py"])
         keys = [argument for path in trust for argument in ("--trust", str(path))]
         command = [sys.executable, "-I", str(script), str(package), *keys]
         return subprocess.run([*command, *(["--json"] if as_json else [])], check=False).returncode

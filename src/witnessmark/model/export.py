@@ -18,6 +18,7 @@ class ExportMade(Statement):
         objects: how many objects are in the package.
         disclosures: how many protected values it discloses.
         encrypted: whether it was encrypted to the recipient.
+        profile: `court` or `share` (spec/package.md, rule 10).
     """
 
     recipient: Protected
@@ -29,4 +30,4 @@ class ExportMade(Statement):
     objects: int
     disclosures: int = 0
     encrypted: bool = True
-    profile: Token = Token("spine")
+    profile: Token = Token("court")

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from witnessmark.errors import StoreFailure
-from witnessmark.model import Json, ObjectStored, Recorded, attachments
+from witnessmark.model import (
+    DerivativeMade,
+    Json,
+    ObjectDisposed,
+    ObjectStored,
+    Recorded,
+    attachments,
+)
 from witnessmark.ports import Blobs, Journal, Opened
 from witnessmark.record.canonical import canonical
 from witnessmark.record.checkpoint import Checkpoint
@@ -18,9 +25,26 @@ from witnessmark.record.tiles import Tile, covering, node_reader, right_edge
 from witnessmark.record.tree import consistency_proof, inclusion_proof
 from witnessmark.reporting.bag import Bag
 
+#: Version of spec/package.md.
+FORMAT = "1"
 SEAL = "seal.tlog-proof"
 #: Bytes of a line of `data/disclosures` (spec/package.md).
 MAX_DISCLOSURE = 16 << 20
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """An older checkpoint that somebody outside has seen.
+
+    Attributes:
+        size: of the record then.
+        cosignatures: whole lines of partners, to stand in its note.
+        stamps: file name (`first.tsr`, `calendar.ots`) to the SHA-256 of the blob that is it.
+    """
+
+    size: int
+    cosignatures: Sequence[bytes] = ()
+    stamps: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,17 +52,21 @@ class Contents:
     """What a package carries.
 
     Attributes:
+        profile: `court` or `share`.
         entries: ascending; key entries included.
         disclosures: lines of `disclosure`, in the order of the file.
+        earlier: older checkpoints with their stamps and co-signatures.
         readme: plain words.
-        checker: bytes of check.py.
+        checkers: check.py and check.html by name.
         date: `YYYY-MM-DD`, for bag-info.
     """
 
+    profile: str
     entries: Sequence[Recorded]
     disclosures: Sequence[bytes]
+    earlier: Sequence[Earlier]
     readme: str
-    checker: bytes
+    checkers: Mapping[str, bytes]
     date: str
 
 
@@ -46,21 +74,38 @@ class Contents:
 class Built:
     """A bag that still lacks its seal."""
 
-    folder: Path
+    bag: Bag
     checkpoint: Checkpoint
     tagmanifest: str
     objects: int
 
 
-def objects_of(entries: Iterable[Recorded]) -> list[str]:
-    """Objects that these entries store."""
+def objects_of(entries: Iterable[Recorded], profile: str = "court") -> list[str]:
+    """Objects that go along: originals that are still there, or in `share` the copies of them."""
+    entries = list(entries)
+    stored, copies = set(), set()
+    for each in entries:
+        match each.said:
+            case ObjectStored(sha256=name, derived_from=None):
+                stored.add(name)
+            case DerivativeMade(derivative=name):
+                copies.add(name)
+    return sorted((copies if profile == "share" else stored) - disposed(entries))
+
+
+def disposed(entries: Iterable[Recorded]) -> set[str]:
+    """Objects whose bytes were destroyed."""
     said = (each.said for each in entries)
-    return sorted({each.sha256 for each in said if isinstance(each, ObjectStored)})
+    acts = (each for each in said if isinstance(each, ObjectDisposed))
+    return {str(one.sha256) for act in acts for one in act.objects}
 
 
 def attachments_of(entries: Iterable[Recorded]) -> list[str]:
-    """Attachments that these entries point to."""
-    return sorted({blob.sha256 for each in entries for blob in attachments(each.said)})
+    """Attachments that these entries point to; what was attached to a destroyed object is gone."""
+    entries = list(entries)
+    gone = {f"sha256:{name}" for name in disposed(entries)}
+    there = (each for each in entries if gone.isdisjoint(each.entry.about))
+    return sorted({blob.sha256 for each in there for blob in attachments(each.said)})
 
 
 def build(folder: Path, contents: Contents, journal: Journal, blobs: Blobs) -> Built:
@@ -72,9 +117,10 @@ def build(folder: Path, contents: Contents, journal: Journal, blobs: Blobs) -> B
     bag = Bag(folder)
     note = journal.note()
     checkpoint = Checkpoint.parse(parse(note).text)
-    objects = objects_of(contents.entries)
-    others = [each for each in attachments_of(contents.entries) if each not in objects]
-    for kind, names in (("objects", objects), ("attachments", others)):
+    objects = objects_of(contents.entries, contents.profile)
+    others = attachments_of(contents.entries) if contents.profile == "court" else []
+    attached = [name for name in others if name not in objects]
+    for kind, names in (("objects", objects), ("attachments", attached)):
         for name in names:
             with blobs.open(name) as file:
                 if bag.copy(f"{kind}/{name}", file) != name:
@@ -85,6 +131,8 @@ def build(folder: Path, contents: Contents, journal: Journal, blobs: Blobs) -> B
                         code="object_changed",
                     )
     bag.write("record/checkpoint", note)
+    for earlier in contents.earlier:
+        _write_earlier(bag, earlier, checkpoint.size, journal, blobs)
     lines = [str(each.index).encode() + b" " + each.body + b"\n" for each in contents.entries]
     bag.write("record/entries", b"".join(lines))
     for tile in tiles_for([each.index for each in contents.entries], checkpoint.size):
@@ -94,13 +142,22 @@ def build(folder: Path, contents: Contents, journal: Journal, blobs: Blobs) -> B
     info = {
         "Bagging-Date": contents.date,
         "External-Identifier": checkpoint.origin,
+        "Witnessmark-Package": FORMAT,
         "Witnessmark-Record-Size": str(checkpoint.size),
     }
-    tags = {"README.txt": contents.readme.encode(), "check.py": contents.checker}
-    tagmanifest = bag.close(info, tags)
-    return Built(
-        folder=folder, checkpoint=checkpoint, tagmanifest=tagmanifest, objects=len(objects)
-    )
+    tagmanifest = bag.close(info, {"README.txt": contents.readme.encode(), **contents.checkers})
+    return Built(bag=bag, checkpoint=checkpoint, tagmanifest=tagmanifest, objects=len(objects))
+
+
+def _write_earlier(bag: Bag, earlier: Earlier, size: int, journal: Journal, blobs: Blobs) -> None:
+    folder = f"checkpoints/{earlier.size}"
+    bag.write(f"{folder}/checkpoint", journal.note(earlier.size) + b"".join(earlier.cosignatures))
+    node = node_reader(journal.tile)
+    steps = consistency_proof(earlier.size, size, node) if earlier.size < size else []
+    bag.write(f"{folder}/consistency", b"".join(base64.b64encode(step) + b"\n" for step in steps))
+    for name, sha256 in earlier.stamps.items():
+        with blobs.open(sha256) as file:
+            bag.copy(f"{folder}/{name}", file)
 
 
 def tiles_for(indices: Iterable[int], size: int) -> list[Tile]:
@@ -136,4 +193,4 @@ def seal(built: Built, export: Recorded, journal: Journal) -> None:
     )
     path = tuple(inclusion_proof(export.index, head.size, node))
     proof = Proof(export.index, path, note, extra)
-    (built.folder / SEAL).write_bytes(proof.encode())
+    built.bag.add(SEAL, proof.encode())

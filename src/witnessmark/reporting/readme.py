@@ -2,45 +2,75 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 _TEXT = """\
 WHAT THIS IS
 
 Evidence handed over from the archive {origin}, with the part of
-its record that speaks of it: {objects} objects, {entries} entries of a record of {size}.
+its record that speaks of it: {objects} {what}, {entries} entries of a record of {size}.
+{profile}
 
 HOW TO CHECK IT
 
-Get check.py from somewhere else than this package (a checker that came along cannot notice
-that it was swapped), and the archive's key by another way than this package. Then:
+Get check.py or check.html from somewhere else than this package (a checker that came along
+cannot notice that it was swapped), and the archive's key by another way than this package:
+from the people themselves, or from a paper. Their SHA-256 is published with the program; those
+that made this package were
 
-    python3 check.py THIS-FOLDER --trust KEYFILE
+{hashes}
 
-It needs Python 3.11 and nothing else, and no network.
+With Python 3.11 or newer and nothing else, no network:
+
+    python3 check.py THIS-PACKAGE --trust KEYFILE
+
+Without Python: open check.html in a browser, also offline, and drop this package into it.
 
 WHAT IS IN IT
 
-data/objects      originals, byte for byte as collected, named by their SHA-256
+data/objects      {what}, named by their SHA-256
 data/attachments  what findings and sightings point to
 data/record       entries, tiles and checkpoint of the record
+data/checkpoints  earlier checkpoints with outside time-stamps and partners' signatures, if any
 data/disclosures  protected values that were disclosed to you, if any
 
-{lines}
+{notices}
 WHAT THIS DOES NOT PROVE
 
 That the bytes are unchanged since they were collected does not mean that what they show is
 true, where or when it happened, or who did it. Times in the record are the archive's own
-clock, a claim; times of posts are graded by who vouches for them. This package carries no
-outside time stamps: when it existed is not proven by it. What was not examined is said so in
-the findings. Names, captions and places that are not disclosed stand as commitments.
+clock, a claim; times of posts are graded by who vouches for them. What was not examined is said
+so in the findings. Names, captions and places that are not disclosed stand as commitments.
 """
+_PROFILES = {
+    "court": "Originals, byte for byte as collected, with all that the record links with them.",
+    "share": "Copies without traces of devices and tools; the originals stay in the archive. That\n"
+    "the copies derive from them is the record's statement until somebody compares them:\n"
+    "witnessmark derive ORIGINAL --compare COPY",
+}
 
 
-def text(origin: str, size: int, objects: int, entries: int, notices: Sequence[str]) -> str:
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Numbers and names for the first paragraphs; `hashes` are the checkers'."""
+
+    origin: str
+    size: int
+    objects: int
+    entries: int
+    profile: str
+    hashes: Mapping[str, str]
+
+
+def text(facts: Facts, notices: Sequence[str]) -> str:
     """The README of a package; `notices` are sentences about this collection's limits."""
-    lines = "".join(f"NOTICE: {notice}\n" for notice in notices)
-    return _TEXT.format(origin=origin, size=size, objects=objects, entries=entries, lines=lines)
+    said = dataclasses.asdict(facts)
+    said["what"] = "copies" if facts.profile == "share" else "originals"
+    said["profile"] = _PROFILES[facts.profile]
+    said["hashes"] = "\n".join(f"    {digest}  {name}" for name, digest in facts.hashes.items())
+    said["notices"] = "".join(f"NOTICE: {notice}\n" for notice in notices)
+    return _TEXT.format(**said)
 
 
 def one_sided(parties: Sequence[str], runs_per_party: Mapping[str, int]) -> str:

@@ -1,0 +1,115 @@
+"""Which entries go into a package: all that speaks of the chosen objects, for and against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from witnessmark.archive.archive import Archive
+from witnessmark.model import (
+    CustodyReceipted,
+    DerivativeMade,
+    FindingRecorded,
+    LinkFound,
+    MaterialLinked,
+    ObjectDisposed,
+    ObjectStored,
+    Recorded,
+    RunRecorded,
+    SightingRecorded,
+    ValueDisclosed,
+    ValueErased,
+)
+from witnessmark.record.history import KEY_ENTRIES
+
+COURT, SHARE = "court", "share"
+PROFILES = (COURT, SHARE)
+
+
+def with_linked(archive: Archive, chosen: Iterable[str]) -> set[str]:
+    """The chosen objects and all that is linked with them, over any number of links.
+
+    By programs (`link.found`) or by people (`material.linked`): so nothing that speaks against an
+    item can be left behind by choosing.
+    """
+    by_people: dict[str, set[str]] = {}
+    for index in archive.queries.acts(MaterialLinked.TYPE):
+        said = archive.journal.entry(index).said
+        if isinstance(said, MaterialLinked):
+            by_people.setdefault(said.a, set()).add(said.b)
+            by_people.setdefault(said.b, set()).add(said.a)
+    found, waiting = set[str](), list(chosen)
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        waiting += by_people.get(name, ())
+        waiting += (other for link in archive.queries.links(name) for other in (link.a, link.b))
+    return found
+
+
+class Selection:
+    """What goes along, entry by entry, in the order of the record.
+
+    Args:
+        wanted: objects; None for all.
+        risk: index of the risk record.
+        copies: in `share`, original to its sanitised copy.
+    """
+
+    def __init__(
+        self, wanted: set[str] | None, risk: int, profile: str, copies: Iterable[str] = ()
+    ) -> None:
+        self._wanted, self._risk, self._share = wanted, risk, profile == SHARE
+        self._copies = set(copies)
+        self._chosen: set[int] = set()
+        self._runs: set[str] = set()
+
+    def take(self, entries: Iterable[Recorded]) -> Iterator[Recorded]:
+        """Those of `entries` that go along; runs and receipts follow what they belong to."""
+        for recorded in entries:
+            if recorded.index == self._risk or self._goes(recorded):
+                self._chosen.add(recorded.index)
+                if isinstance(recorded.said, SightingRecorded):
+                    self._runs.add(recorded.said.run)
+                yield recorded
+
+    def _goes(self, recorded: Recorded) -> bool:
+        if recorded.entry.type in KEY_ENTRIES:
+            return True
+        if self._share and not self._may_be_shared(recorded):
+            return False
+        if self._wanted is None:
+            return True
+        match recorded.said:
+            case LinkFound() | MaterialLinked() as link:
+                return {link.a, link.b} <= self._wanted
+            case RunRecorded(run=run):
+                return run in self._runs
+            case CustodyReceipted(transfer=transfer):
+                return transfer in self._chosen
+            case ValueDisclosed(values=values) | ValueErased(values=values):
+                return any(each.entry in self._chosen for each in values)
+            case ObjectStored(sha256=name, derived_from=original):
+                return (original or name) in self._wanted
+        return any(about.removeprefix("sha256:") in self._wanted for about in recorded.entry.about)
+
+    def _may_be_shared(self, recorded: Recorded) -> bool:
+        """Findings say what a file's device and tools were; copies are made to leave that out."""
+        match recorded.said:
+            case FindingRecorded():
+                return False
+            case ObjectStored(sha256=name, derived_from=original):
+                return original is None or name in self._copies
+            case DerivativeMade(derivative=name):
+                return name in self._copies
+        return True
+
+
+def disposed_of(archive: Archive) -> set[str]:
+    """Objects whose bytes were destroyed."""
+    acts = (
+        archive.journal.entry(index).said for index in archive.queries.acts(ObjectDisposed.TYPE)
+    )
+    found = (each for each in acts if isinstance(each, ObjectDisposed))
+    return {str(one.sha256) for each in found for one in each.objects}
