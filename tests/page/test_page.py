@@ -155,7 +155,7 @@ def test_a_large_original_is_hashed_piece_by_piece(opened: Checker, folder: Path
     answer = opened.answer()
     # The payload manifest itself is the first file that does not fit: all payload did.
     assert (answer["code"], answer["file"]) == ("tag_hash", b.PAYLOAD_MANIFEST)
-    assert opened.page.evaluate("window.largest") <= 4 << 20
+    assert opened.page.evaluate("window.largest") <= 1 << 20
 
 
 # Reading ------------------------------------------------------------------------------------
