@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -135,11 +136,11 @@ def small() -> Record:
     return made
 
 
-def package(record: Record, **more: object) -> Package:
-    return Package(record, objects=[], attachments=[], disclosures=[], **more)  # type: ignore[arg-type] # passed on
+def package(record: Record, **more: Any) -> Package:
+    return Package(record, objects=[], attachments=[], disclosures=[], **more)
 
 
-def both(checker: Checker, path: Path, trust: Sequence[bytes] = ()) -> tuple[object, object]:
+def both(checker: Checker, path: Path, trust: Sequence[bytes] = ()) -> tuple[list[Any], list[Any]]:
     """What each of the two says."""
     try:
         theirs = json.loads(answer(path, tuple(trust)).to_json())

@@ -227,7 +227,7 @@ def test_it_is_used_with_the_keyboard_alone(opened: Checker, folder: Path) -> No
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_a_telephone(opened: Checker, folder: Path, scheme: str) -> None:
-    opened.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type] # one of its words
+    opened.page.emulate_media(color_scheme=scheme)
     opened.page.set_viewport_size({"width": 360, "height": 700})
     opened.choose(folder)
     opened.answer()
