@@ -5,12 +5,14 @@ The corpus has one case for each check; here are many texts for the checks that 
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.x509 import ReasonFlags
 
 from support.browser import Checker
 from support.forge import package as b
@@ -262,3 +264,67 @@ def test_folders(checker: Checker, tmp_path: Path, number: int) -> None:
     FOLDERS[number](path)
     ours, theirs = both(checker, path)
     assert ours == theirs
+
+
+def places(data: bytes, start: int = 0, end: int | None = None) -> Iterable[int]:
+    """Where the elements of DER begin, inside octet strings too where they hold more of it."""
+    at, end = start, len(data) if end is None else end
+    while at + 1 < end:
+        size, inner = data[at + 1], at + 2
+        if size >= 128:
+            count = size & 127
+            size, inner = int.from_bytes(data[inner : inner + count], "big"), inner + count
+        if inner + size > end:
+            return
+        yield at
+        if data[at] & 0x20 or (data[at] == 4 and data[inner : inner + 1] == b"\x30"):
+            yield from places(data, inner, inner + size)
+        at = inner + size
+
+
+#: An element's tag, its length, or the first byte of its value becomes another.
+DER_EDITS: tuple[tuple[int, Callable[[int], bytes]], ...] = (
+    (0, lambda tag: bytes([tag ^ 1])),
+    (0, lambda tag: bytes([tag | 31])),
+    (0, lambda tag: bytes([tag ^ 0x20])),
+    (1, lambda size: b"\x80"),
+    (1, lambda size: bytes([0x81, size & 127])),
+    (1, lambda size: bytes([size - 1 & 255])),
+    (1, lambda size: b""),
+    (2, lambda first: bytes([first ^ 0x80])),
+    (2, lambda first: b"\x00" + bytes([first])),
+    (2, lambda first: b""),
+)
+
+
+def edited(whole: bytes, *, every: bool) -> Iterable[bytes]:
+    """DER with one of its elements bent: each in every way, or each in one."""
+    for number, place in enumerate(places(whole)):
+        for offset, edit in DER_EDITS if every else [DER_EDITS[number % len(DER_EDITS)]]:
+            at = place + offset
+            yield whole[:at] + edit(whole[at] if at < len(whole) else 0) + whole[at + 1 :]
+
+
+STAMPER = tokens.Authority("Stamper at the root", issuer=tokens.ROOT, use="stamp")
+
+
+def test_der_of_tokens(checker: Checker, tmp_path: Path, torture: bool) -> None:
+    record, roots = small(), tokens.ROOT.pem + tokens.ROOT.revocations()
+    whole = tokens.Token(STAMPER, extra=()).response(record.text())
+    for number, bent in enumerate(edited(whole, every=torture)):
+        stamped = {1: Earlier(stamps={"a.tsr": lambda _, bent=bent: bent})}
+        path = package(record, earlier=stamped).write(tmp_path / str(number))
+        ours, theirs = both(checker, path, [roots])
+        assert ours == theirs, number
+
+
+def test_der_of_revocation_lists(checker: Checker, tmp_path: Path, torture: bool) -> None:
+    stamped = {1: Earlier(stamps={"a.tsr": tokens.Token(STAMPER, extra=()).response})}
+    path = package(small(), earlier=stamped).write(tmp_path / "p")
+    pem = tokens.ROOT.revocations([(tokens.MIDDLE, tokens.WHEN, ReasonFlags.key_compromise)])
+    whole = base64.b64decode("".join(pem.decode().splitlines()[1:-1]))
+    for number, bent in enumerate(edited(whole, every=torture)):
+        text = base64.b64encode(bent).decode()
+        lists = f"-----BEGIN X509 CRL-----\n{text}\n-----END X509 CRL-----\n".encode()
+        ours, theirs = both(checker, path, [tokens.ROOT.pem + lists])
+        assert ours == theirs, number
