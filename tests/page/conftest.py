@@ -9,9 +9,12 @@ import pytest
 from support.browser import CHROMIUM, Checker, chromium
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Checker]:
-    """The page in Chromium, offline; left out on a machine without it."""
+    """The page in Chromium, offline; left out on a machine without it.
+
+    Closed before tests elsewhere begin: while it is open, an event loop runs here.
+    """
     if CHROMIUM is None:
         pytest.skip("there is no Chromium on this machine")
     with chromium() as checker:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,17 @@ def test_a_large_original_is_hashed_piece_by_piece(opened: Checker, folder: Path
     # The payload manifest itself is the first file that does not fit: all payload did.
     assert (answer["code"], answer["file"]) == ("tag_hash", b.PAYLOAD_MANIFEST)
     assert opened.page.evaluate("window.largest") <= 1 << 20
+
+
+@pytest.mark.parametrize("edit", [Path.unlink, lambda path: path.write_bytes(b"other")])
+def test_what_changes_after_it_was_chosen_is_refused(
+    opened: Checker, folder: Path, edit: Callable[[Path], object]
+) -> None:
+    opened.choose(folder)
+    edit(folder / b.ENTRIES)
+    answer = opened.answer()
+    assert (answer["outcome"], answer["code"]) == ("refused", "error")
+    assert answer["sentence"].startswith("It cannot be read")
 
 
 # Reading ------------------------------------------------------------------------------------
