@@ -18,12 +18,16 @@ from witnessmark.catalog.recordings import regroup
 from witnessmark.catalog.tables import Tables, part, short
 from witnessmark.errors import BadRecord
 from witnessmark.model import (
+    CustodyReceipted,
+    CustodyTransferred,
     Entry,
     FindingRecorded,
     Genesis,
     KeyRevoked,
     KeyRotated,
     LinkFound,
+    MaterialLinked,
+    ObjectDisposed,
     ObjectStored,
     PersonAdded,
     Recorded,
@@ -57,6 +61,10 @@ class Projection:
             PersonAdded: self._people,
             KeyRotated: self._people,
             KeyRevoked: self._people,
+            CustodyTransferred: self._transfers,
+            CustodyReceipted: self._receipts,
+            ObjectDisposed: self._disposed,
+            MaterialLinked: self._materials,
         }
 
     def __call__(self, connection: sa.Connection, taken: Sequence[Recorded]) -> None:
@@ -246,6 +254,56 @@ class Projection:
                 change = sa.update(table).where(table.c.key == key).values(state=state)
                 if not connection.execute(change).rowcount:
                     connection.execute(sa.insert(table), {"key": key, "state": state})
+
+    def _transfers(self, connection: sa.Connection, said: list[Said]) -> None:
+        tables, rows = self.tables, []
+        objects = self._need(connection, {name for _, each in said for name in each.objects})
+        for recorded, each in said:
+            row = {"id": recorded.index, "at": recorded.entry.at}
+            connection.execute(sa.insert(tables.transfers), row)
+            rows += [
+                {"id": part(recorded.index, n), "transfer": recorded.index, "object": objects[name]}
+                for n, name in enumerate(each.objects)
+            ]
+        if rows:
+            connection.execute(sa.insert(tables.transferred), rows)
+
+    def _receipts(self, connection: sa.Connection, said: list[Said]) -> None:
+        table = self.tables.transfers
+        for recorded, each in said:
+            waiting = sa.update(table).where(table.c.id == each.transfer, table.c.receipt.is_(None))
+            if not connection.execute(waiting.values(receipt=recorded.index)).rowcount:
+                raise BadRecord(
+                    f"Entry {each.transfer} is no transfer that waits for a receipt.",
+                    code="receipt",
+                )
+
+    def _disposed(self, connection: sa.Connection, said: list[Said]) -> None:
+        rows = [
+            {
+                "id": part(recorded.index, n),
+                "by_entry": recorded.index,
+                "short": short(gone.sha256),
+                "sha256": bytes.fromhex(gone.sha256),
+            }
+            for recorded, each in said
+            for n, gone in enumerate(each.objects)
+        ]
+        if rows:
+            connection.execute(sa.insert(self.tables.disposed), rows)
+
+    def _materials(self, connection: sa.Connection, said: list[Said]) -> None:
+        objects = self._need(connection, {name for _, each in said for name in (each.a, each.b)})
+        rows = [
+            {
+                "id": recorded.index,
+                "a": objects[each.a],
+                "b": objects[each.b],
+                "relation": each.relation,
+            }
+            for recorded, each in said
+        ]
+        connection.execute(sa.insert(self.tables.materials), rows)
 
 
 def _key_changes(entry: Entry, said: Any) -> list[tuple[str, str]]:

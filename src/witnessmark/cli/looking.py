@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import Counter
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ def status(archive: ArchiveOption = Path(), as_json: JsonOption = False) -> None
 
     Example: witnessmark status --archive ~/archive
     """
+    from witnessmark.archive import custodying
     from witnessmark.custody import place
 
     with opened(archive, reading=True) as held:
@@ -40,8 +42,11 @@ def status(archive: ArchiveOption = Path(), as_json: JsonOption = False) -> None
             "unfinished_runs": [row.run for row in runs if row.tally is None],
             "left": left,
             "anchored": False,
+            "disposed": len(held.queries.disposed()),
+            "custody_gaps": [dataclasses.asdict(gap) for gap in held.queries.custody_gaps()],
             "warnings": place.warnings(archive),
         }
+        gaps = list(custodying.gap_sentences(held))
     if as_json:
         dump(found)
         return
@@ -59,7 +64,9 @@ def status(archive: ArchiveOption = Path(), as_json: JsonOption = False) -> None
     for name, number in left.items():
         if number:
             say(f"Left to do: {number} {name}.")
-    for warning in found["warnings"]:
+    if found["disposed"]:
+        say(f"{found['disposed']} objects or attachments were disposed of; their names stay.")
+    for warning in (*gaps, *found["warnings"]):
         say(f"! {warning}")
 
 
@@ -137,6 +144,15 @@ def _show_footage(held: Archive, as_json: bool) -> None:
                     f"{_dates(seen['dates'])}")  # fmt: skip
     if not recordings and not as_json:
         say("No matching footage is recorded. 'witnessmark match' looks for it.")
+    if not as_json:
+        _say_gaps(held)
+
+
+def _say_gaps(held: Archive, name: str | None = None) -> None:
+    from witnessmark.archive import custodying
+
+    for gap in custodying.gap_sentences(held, name):
+        say(f"! {gap}")
 
 
 def _sighting(row: SightingRow) -> dict[str, Any]:
@@ -167,6 +183,8 @@ def _show_object(held: Archive, name: str, as_json: bool) -> None:
     sightings = [_sighting(each) for each in held.queries.sightings(row.sha256)]
     findings = [held.journal.entry(index) for index in held.queries.findings(row.sha256)]
     links = held.queries.links(row.sha256)
+    materials = held.queries.materials(row.sha256)
+    disposed = held.queries.disposed([row.sha256]).get(row.sha256)
     if as_json:
         dump(
             {
@@ -177,10 +195,17 @@ def _show_object(held: Archive, name: str, as_json: bool) -> None:
                 "sightings": sightings,
                 "findings": [dict(each.entry.fields) for each in findings],
                 "links": [[link.a, link.b, link.relation, link.score] for link in links],
+                "materials": [dataclasses.asdict(each) for each in materials],
+                "disposed_by": disposed,
+                "custody_gaps": [
+                    dataclasses.asdict(gap) for gap in held.queries.custody_gaps(row.sha256)
+                ],
             }
         )
         return
     say(f"{row.sha256}\n  {row.kind}, {size(row.size)}; entry {row.entry}; unanchored")
+    if disposed is not None:
+        say(f"  disposed of: its bytes are gone (entry {disposed})")
     for each in sightings:
         say(f"  seen: entry {each['entry']}, channel of {safe(each['party'])}"
             f"{_dates(each['dates'])}")  # fmt: skip
@@ -191,6 +216,9 @@ def _show_object(held: Archive, name: str, as_json: bool) -> None:
     for link in links:
         other = link.b if link.a == row.sha256 else link.a
         say(f"  {link.relation.replace('_', ' ')}: {other[:12]}, score {link.score}")
+    for said in materials:
+        say(f"  {said.a[:12]} {said.relation} {said.b[:12]}, a person says (entry {said.entry})")
+    _say_gaps(held, row.sha256)
 
 
 def _show_entry(held: Archive, index: int, as_json: bool) -> None:

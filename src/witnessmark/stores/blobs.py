@@ -129,6 +129,16 @@ class FileBlobs:
             names = (entry.name for entry in folder.iterdir())
             yield from sorted(name for name in names if _NAME.fullmatch(name))
 
+    def remove(self, sha256: str) -> bool:
+        """See `Blobs.remove`."""
+        path = self.path(sha256)
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        sync_folder(path.parent)
+        return True
+
     def strangers(self) -> list[str]:
         """Names of what lies in the folder and is no blob (desktops leave such files)."""
         return [
