@@ -13,12 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from support import checker
-from tests.conftest import SECRET
-from witnessmark.archive import Archive, backing_up, collecting, handing_over, protecting
+from tests.conftest import CHEAP, SECRET
+from witnessmark.archive import Archive, backing_up, collecting, disposing, handing_over, protecting
 from witnessmark.archive.handing_over import RISKS, HandOver
 from witnessmark.collection import run as room
 from witnessmark.collection.run import Channel
-from witnessmark.errors import Erased
+from witnessmark.errors import Erased, Refused
 from witnessmark.model import ExportMade, SightingRecorded, ValueErased
 
 
@@ -151,6 +151,48 @@ def _exported(state: Path, source: Path) -> None:
     _package_is_whole(state, "package")
 
 
+# --- dispose ------------------------------------------------------------------------------------
+
+_SECOND = b"their own passphrase for tests"
+
+
+def _two_people(state: Path, source: Path) -> None:
+    _collect(state, source)
+    with Archive.open(state / "archive") as archive:
+        archive.unlock(SECRET)
+        archive.add_person("A second person", _SECOND, CHEAP)
+
+
+def _dispose(state: Path, _: object) -> None:
+    with Archive.open(state / "archive") as archive:
+        archive.unlock(SECRET)
+        _told(archive)
+        disposing.dispose(
+            archive,
+            [archive.queries.objects()[0].sha256],
+            ground="out_of_scope",
+            reason="asked for",
+            second=protecting.second_person(archive, _SECOND),
+        )
+        tell("disposed")
+
+
+def _disposal_is_whole(state: Path, output: str) -> None:
+    with Archive.open(state / "archive") as archive:
+        name = archive.queries.objects()[0].sha256
+        said = name in archive.queries.disposed()
+        assert archive.blobs.has(name) != said, "the record and the objects contradict each other"
+        assert said or "disposed" not in output.split()
+
+
+def _disposed(state: Path, source: Path) -> None:
+    try:
+        _dispose(state, source)
+    except Refused:
+        return  # done before the cut
+    _disposal_is_whole(state, "disposed")
+
+
 # --- backup -------------------------------------------------------------------------------------
 
 
@@ -178,5 +220,6 @@ ACTS = {
     "collect": Act(_nothing, _collect, _nothing, _collected),
     "erase": Act(_collect, _erase, _erasure_is_whole, _erased),
     "export": Act(_collect, _export, _package_is_whole, _exported),
+    "dispose": Act(_two_people, _dispose, _disposal_is_whole, _disposed),
     "backup": Act(_collect, _backup, _backup_is_whole, _backed_up),
 }

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from witnessmark import settings
+from witnessmark.archive import disposing, places
 from witnessmark.archive.archive import Archive, is_alive
 from witnessmark.errors import BadInput, Refused, StoreFailure
 from witnessmark.record.checkpoint import Checkpoint
@@ -50,12 +51,21 @@ def backup(
         for name, snapshot in reversed(snapshots.items()):
             snapshot.replace(target / name)
             sync_folder(target)
+        _remove_disposed(archive, target)
     finally:
         for snapshot in snapshots.values():
             snapshot.unlink(missing_ok=True)
     if (own := archive.folder / settings.FILE).exists():
         write_file(target / settings.FILE, own.read_bytes(), 0o644)
+    places.remember(archive, target)
     return counts
+
+
+def _remove_disposed(archive: Archive, target: Path) -> None:
+    """Once the copy of the record says that bytes were destroyed, they go there too."""
+    gone = set(archive.queries.disposed())
+    for folder in (target / "objects", target / places.DAMAGED):
+        disposing.remove_named(folder, gone)
 
 
 def _check_target(archive: Archive, target: Path) -> None:

@@ -13,6 +13,7 @@ from witnessmark.errors import Erased, NotFound, Refused, StoreFailure
 from witnessmark.model import (
     FindingRecorded,
     Json,
+    ObjectDisposed,
     Protected,
     SightingRecorded,
     ValueDisclosed,
@@ -49,11 +50,11 @@ def disclose(
     archive: Archive, entry: int, fields: Sequence[str], reason: str, second: Unlocked | None = None
 ) -> dict[str, Json]:
     """Opens values for somebody and records that it was done; field to value."""
-    _need_reason(reason)
+    need_reason(reason)
     refs = values(archive, entry, fields)
     opened = {name: archive.vault.open(ref).value for name, ref in refs.items()}
     archive.say(
-        _signed(
+        with_second(
             archive,
             ValueDisclosed(
                 values=tuple(ValueRef(entry=entry, field=Token(name)) for name in opened),
@@ -82,7 +83,7 @@ def erase(
         everywhere: also every equal value of the same field, in all entries; and it is not
             collected again from anywhere. Otherwise it is not collected again from that place.
     """
-    _need_reason(reason)
+    need_reason(reason)
     refs = {(entry, name): ref for name, ref in values(archive, entry, fields).items()}
     if everywhere:
         refs |= _equal(archive, refs)
@@ -100,7 +101,7 @@ def erase(
     for start in range(0, len(order), _ENTRY_VALUES):
         part = order[start : start + _ENTRY_VALUES]
         archive.say(
-            _signed(
+            with_second(
                 archive,
                 ValueErased(
                     values=tuple(ValueRef(entry=n, field=Token(name)) for n, name in part),
@@ -159,10 +160,10 @@ def _place(archive: Archive, entry: int) -> str:
     return ""
 
 
-Act = TypeVar("Act", ValueDisclosed, ValueErased)
+Act = TypeVar("Act", ValueDisclosed, ValueErased, ObjectDisposed)
 
 
-def _signed(archive: Archive, said: Act, second: Unlocked | None) -> Act:
+def with_second(archive: Archive, said: Act, second: Unlocked | None) -> Act:
     """`said` with the second person's signature; as it is when done alone."""
     if second is None:
         return said
@@ -188,7 +189,8 @@ def second_person(archive: Archive, secret: bytes) -> Unlocked:
     return second
 
 
-def _need_reason(reason: str) -> None:
+def need_reason(reason: str) -> None:
+    """Raises `Refused` for a reason that says nothing."""
     if not reason.strip():
         raise Refused(
             "The reason is not stated.", kept="Nothing was changed.", todo="Give --reason."

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -119,17 +119,24 @@ class Projection:
         for recorded, each in said:
             if each.sha256 in known or each.sha256 in rows:
                 continue
-            parent = each.derived_from
             rows[each.sha256] = {
                 "id": recorded.index,
                 "short": short(each.sha256),
                 "sha256": bytes.fromhex(each.sha256),
                 "size": each.size,
                 "kind": each.kind,
-                "derived_from": self._need(connection, [parent])[parent] if parent else None,
+                "derived_from": self._parent(connection, each.derived_from, rows),
             }
         if rows:
             connection.execute(sa.insert(self.tables.objects), list(rows.values()))
+
+    def _parent(
+        self, connection: sa.Connection, name: str | None, rows: Mapping[str, Mapping[str, object]]
+    ) -> object:
+        """The key of what an object was derived from; it may come in the same append."""
+        if name is None:
+            return None
+        return rows[name]["id"] if name in rows else self._need(connection, [name])[name]
 
     def _run_key(self, connection: sa.Connection, run: str, first: dict[str, object]) -> int:
         """The key of a run; its row is made from `first`, when this is its first mention."""
