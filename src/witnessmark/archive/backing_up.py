@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,17 +9,17 @@ from pathlib import Path
 from witnessmark import settings
 from witnessmark.archive import disposing, places
 from witnessmark.archive.archive import Archive, is_alive
-from witnessmark.errors import BadInput, Refused, StoreFailure
+from witnessmark.errors import BadInput, Refused
 from witnessmark.record.checkpoint import Checkpoint
 from witnessmark.record.note import parse
 from witnessmark.record.tiles import node_reader
 from witnessmark.record.tree import root
-from witnessmark.stores.durable import make_folder, sync_file, sync_folder, write_file
+from witnessmark.stores import copies
+from witnessmark.stores.durable import make_folder, sync_folder, write_file
 from witnessmark.stores.snapshots import fold, newest_note, take
 
 #: Record, then vault: the order in which snapshots are taken.
 DATABASES = ("archive.db", "private.db")
-_CHUNK = 1 << 20
 _KEPT = "The backup was not touched."
 
 
@@ -106,12 +105,21 @@ def _settle(archive: Archive, target: Path) -> None:
                 database.with_name(name + suffix).unlink(missing_ok=True)
     sync_folder(target)
     if (target / DATABASES[0]).exists():
-        _check_prefix(archive, target)
+        check_prefix(archive, target)
 
 
-def _check_prefix(archive: Archive, target: Path) -> None:
-    """Refuses a backup whose record is not the beginning of ours."""
+def check_prefix(archive: Archive, target: Path) -> Checkpoint:
+    """The checkpoint of a backup, whose record must be the beginning of ours.
+
+    Raises:
+        BadInput: it is no backup, or one of another archive.
+        Refused: it has entries of its own.
+    """
     record = target / DATABASES[0]
+    if not record.is_file():
+        raise BadInput(
+            f"There is no backup in {target}.", kept=_KEPT, todo="Is it the right folder?"
+        )
     found = newest_note(record)
     theirs = Checkpoint.parse(parse(found).text) if found else None
     ours = archive.journal.head()
@@ -129,6 +137,7 @@ def _check_prefix(archive: Archive, target: Path) -> None:
             "backup with --archive and compare ('witnessmark log'), or choose another folder.",
             code="diverged",
         )
+    return theirs
 
 
 def _copy_objects(
@@ -142,33 +151,9 @@ def _copy_objects(
         if copy.exists() and copy.stat().st_size == size:
             counts["held"] += 1
         else:
-            _copy(archive, name, copy)
+            with archive.blobs.open(name) as source:
+                copies.copy(source, copy, name)
             counts["copied"] += 1
             counts["bytes"] += size
         on_progress(number, len(names))
     return counts
-
-
-def _copy(archive: Archive, name: str, copy: Path) -> None:
-    make_folder(copy.parent)
-    partial = copy.with_name(f".{name}.{os.getpid()}")
-    digest = hashlib.sha256()
-    try:
-        with archive.blobs.open(name) as source, open(partial, "wb") as out:
-            while block := source.read(_CHUNK):
-                digest.update(block)
-                out.write(block)
-            out.flush()
-            sync_file(out.fileno())
-        if digest.hexdigest() != name:
-            raise StoreFailure(
-                f"The object {name} was changed on the disk.",
-                kept="The backup keeps what it had.",
-                todo="Run 'witnessmark check' and restore the object from an older backup.",
-                code="object_changed",
-            )
-        partial.chmod(0o444)
-        partial.replace(copy)
-        sync_folder(copy.parent)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -27,6 +27,10 @@ for module in (making, verifying, looking, handing_over, keeping, custody):
     module.register(app)
 
 
+#: Options that take all words up to the next option.
+_SPREAD = {"match": "--against", "audit": "--place"}
+
+
 def spread(arguments: Sequence[str], option: str) -> list[str]:
     """`--against A B C` as `--against A --against B --against C`."""
     out: list[str] = []
@@ -84,8 +88,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, _stop)
     signal.signal(signal.SIGTERM, _stop)
     arguments = sys.argv[1:]
-    if arguments[:1] == ["match"]:
-        arguments = spread(arguments, "--against")
+    if arguments[:1] and arguments[0] in _SPREAD:
+        arguments = spread(arguments, _SPREAD[arguments[0]])
     try:
         try:
             app(arguments)

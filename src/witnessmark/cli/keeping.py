@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,7 +16,10 @@ from witnessmark.cli.options import (
     opened,
     second_person,
 )
-from witnessmark.cli.output import dump, safe, say, size
+from witnessmark.cli.output import dump, progress, safe, say, size
+
+if TYPE_CHECKING:
+    from witnessmark.archive.auditing import Audit
 
 
 def dispose(
@@ -81,7 +84,79 @@ def dispose(
         "Packages that were handed over keep what they had.")  # fmt: skip
 
 
+def audit(
+    place: Annotated[
+        list[Path] | None,
+        typer.Option("--place", help="A backup to read too, besides the remembered ones."),
+    ] = None,
+    no_repair: Annotated[
+        bool, typer.Option("--no-repair", help="Only say what is bad; mend nothing.")
+    ] = False,
+    forget: Annotated[
+        Path | None, typer.Option("--forget", help="Instead: forget this backup, it is no more.")
+    ] = None,
+    archive: ArchiveOption = Path(),
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Reads and hashes every copy in every place, and mends bad ones from good ones.
+
+    Places are the archive and all backups made of it; an interrupted audit goes on where it was.
+    Bad files are kept in 'damaged' of their place. Exit status 1 when something bad remains.
+
+    Example: witnessmark audit --place /media/stick/backup
+    """
+    from witnessmark.archive import auditing, places
+
+    with opened(archive, key_file, unlock=True) as held:
+        if forget is not None:
+            places.forget(held, forget)
+            dump({"forgotten": str(forget)}) if as_json else say(f"{safe(forget)}: forgotten.")
+            return
+        with progress("auditing", quiet=as_json, unit="bytes") as advance:
+            done = auditing.audit(held, place or [], repair=not no_repair, on_progress=advance)
+    _show_audit(done, as_json)
+    raise typer.Exit(1 if done.remaining else 0)
+
+
+def _show_audit(done: Audit, as_json: bool) -> None:
+    where = {each.place: str(each.folder) for each in done.targets}
+    if as_json:
+        rows = [
+            {"place": each.place, "folder": str(each.folder), "behind": each.behind,
+             "still_held": each.still_held, **done.counts[each.place]}
+            for each in done.targets
+        ]  # fmt: skip
+        bad = [{"place": each.place, "folder": where[each.place], "sha256": each.name,
+                "what": each.what, "repaired": each.repaired} for each in done.bad]  # fmt: skip
+        dump({"entry": done.entry, "started_at": done.started_at, "places": rows, "bad": bad,
+              "remaining": len(done.remaining), "resumed": done.resumed,
+              "notes": list(done.notes)})  # fmt: skip
+        return
+    if done.resumed:
+        say(f"Gone on with the audit of {done.started_at}: {done.resumed} copies had been read.")
+    for each in done.targets:
+        found = done.counts[each.place]
+        kinds = ("missing", "changed", "unreadable", "repaired")
+        wrong = [f"{found[name]} {name}" for name in kinds if found[name]]
+        say(f"{safe(each.folder)}: {found['objects']} copies, {size(found['bytes'])}; "
+            f"{', '.join(wrong) or 'all good'}.")  # fmt: skip
+        if each.behind:
+            say(f"  {each.behind} newer objects are not in this backup: 'witnessmark backup'.")
+        if each.still_held:
+            say(f"  ! {each.still_held} disposed of and still there: 'witnessmark backup'.")
+    for look in done.bad:
+        state = "mended" if look.repaired else "BAD"
+        say(f"! {state}: {look.name} was {look.what} in {safe(where[look.place])}")
+    for note in done.notes:
+        say(f"! {safe(note)}")
+    say(f"Recorded as entry {done.entry}. " + (
+        f"{len(done.remaining)} bad copies remain: connect another backup and audit again."
+        if done.remaining else "Nothing bad remains."
+    ))  # fmt: skip
+
+
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
-    for command in (dispose,):
+    for command in (dispose, audit):
         app.command()(command)

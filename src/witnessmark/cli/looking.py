@@ -42,6 +42,7 @@ def status(archive: ArchiveOption = Path(), as_json: JsonOption = False) -> None
             "unfinished_runs": [row.run for row in runs if row.tally is None],
             "left": left,
             "anchored": False,
+            "audited": _last_audit(held),
             "disposed": len(held.queries.disposed()),
             "custody_gaps": [dataclasses.asdict(gap) for gap in held.queries.custody_gaps()],
             "warnings": place.warnings(archive),
@@ -64,10 +65,27 @@ def status(archive: ArchiveOption = Path(), as_json: JsonOption = False) -> None
     for name, number in left.items():
         if number:
             say(f"Left to do: {number} {name}.")
+    if (last := found["audited"]) is None:
+        say("Never audited: 'witnessmark audit' reads every copy.")
+    else:
+        say(f"Last audit {last['at']}: {last['places']} places, {last['bad']} bad copies remained.")
     if found["disposed"]:
         say(f"{found['disposed']} objects or attachments were disposed of; their names stay.")
     for warning in (*gaps, *found["warnings"]):
         say(f"! {warning}")
+
+
+def _last_audit(held: Archive) -> dict[str, Any] | None:
+    from witnessmark.model import FixityAudited
+
+    acts = held.queries.acts(FixityAudited.TYPE)
+    if not acts:
+        return None
+    recorded = held.journal.entry(acts[-1])
+    said = recorded.said
+    assert isinstance(said, FixityAudited)
+    bad = sum(each.missing + each.changed - each.repaired for each in said.places)
+    return {"at": recorded.entry.at, "places": len(said.places), "bad": bad}
 
 
 def _left(held: Archive) -> dict[str, int]:

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from witnessmark.errors import Refused, StoreFailure
-from witnessmark.stores.durable import sync_file
+from witnessmark.stores.durable import restrict, sync_file
 
 _KEPT = "The backup was not touched."
 
@@ -20,9 +20,11 @@ def take(source: Path, copy: Path) -> None:
         closing(sqlite3.connect(copy)) as writing,
     ):
         reading.backup(writing)
+        # one file without a log beside it can be read from a medium that cannot be written
+        writing.execute("PRAGMA journal_mode = DELETE").fetchone()
     with open(copy, "rb+") as file:
         sync_file(file.fileno())
-    copy.chmod(0o600)
+    restrict(copy, 0o600)
 
 
 def fold(database: Path) -> None:
@@ -59,7 +61,10 @@ def _unreadable(database: Path, error: Exception) -> StoreFailure:
 def newest_note(record: Path) -> bytes | None:
     """The newest checkpoint in the record at this path."""
     try:
-        with closing(sqlite3.connect(f"{record.resolve().as_uri()}?mode=ro", uri=True)) as reading:
+        # without a log nobody has it open, and then a read-only medium will do
+        alone = "" if record.with_name(record.name + "-wal").exists() else "&immutable=1"
+        address = f"{record.resolve().as_uri()}?mode=ro{alone}"
+        with closing(sqlite3.connect(address, uri=True)) as reading:
             query = "SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1"
             found = reading.execute(query).fetchone()
     except sqlite3.DatabaseError as error:
