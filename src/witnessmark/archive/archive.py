@@ -155,7 +155,7 @@ class Archive:
         archive.blobs.sweep()
         archive._sweep_downloads()
         archive._sweep_vault()
-        archive._update_catalog()
+        archive.update_catalog()
         protecting.finish(archive, _alive)
         disposing.finish(archive, _alive)
         return archive
@@ -168,10 +168,10 @@ class Archive:
             shutil.copyfile(path, Path(copies.name) / path.name)
         archive = Archive(folder, databases=Path(copies.name))
         archive._copies = copies
-        archive._update_catalog()
+        archive.update_catalog()
         return archive
 
-    def _update_catalog(self) -> None:
+    def update_catalog(self) -> None:
         """Replays the record for a catalog of an earlier version: there are no migrations."""
         with self.database.read() as connection:
             outdated = rebuild.outdated(connection)

@@ -147,6 +147,7 @@ def backup(
     Example: witnessmark backup /media/stick/backup --archive ~/archive
     """
     from witnessmark.archive import backing_up
+    from witnessmark.custody import place
 
     with opened(archive) as held, progress("copying", quiet=as_json) as advance:
         counts = backing_up.backup(held, target, advance)
@@ -155,7 +156,10 @@ def backup(
     else:
         say(f"{counts['copied']} objects copied ({size(counts['bytes'])}), "
             f"{counts['held']} were there.")  # fmt: skip
+        for warning in place.warnings(target):
+            say(f"! {warning}")
         say(f"Try it: witnessmark check --archive {safe(target)}")
+        say(f"When it is needed: witnessmark restore {safe(target)} NEW-FOLDER")
 
 
 _Entry = Annotated[

@@ -156,7 +156,62 @@ def _show_audit(done: Audit, as_json: bool) -> None:
     ))  # fmt: skip
 
 
+def restore(
+    backup: Annotated[Path, typer.Argument(help="The backup: a folder on another disk.")],
+    into: Annotated[Path, typer.Argument(help="New folder for the archive.")],
+    also: Annotated[
+        list[Path] | None,
+        typer.Option("--also", help="Another backup, for what is bad or missing in the first."),
+    ] = None,
+    seen: Annotated[
+        list[Path] | None,
+        typer.Option("--seen", help="A checkpoint seen elsewhere: a file, or an old archive."),
+    ] = None,
+    incomplete: Annotated[
+        bool, typer.Option("--incomplete", help="Also when some objects are nowhere whole.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Makes an archive again from a backup; checks everything on the way.
+
+    An interrupted restoration goes on with the same command. Keys come along: your passphrase
+    opens it as before.
+
+    Example: witnessmark restore /media/stick/backup ~/archive --seen partner-saw.checkpoint
+    """
+    from witnessmark.archive import restoring
+
+    with progress("restoring", quiet=as_json, unit="bytes") as advance:
+        done = restoring.restore(
+            backup,
+            into,
+            also=also or [],
+            seen=seen or [],
+            incomplete=incomplete,
+            on_progress=advance,
+        )
+    head = done.checkpoint
+    if as_json:
+        dump({"archive": str(into), "origin": head.origin, "size": head.size,
+              "root": head.root.hex(), "at": done.at, "copied": done.copied, "held": done.held,
+              "bytes": done.bytes, "missing": list(done.missing),
+              "rollback": list(done.rollback)})  # fmt: skip
+        return
+    say(f"{safe(into)}: {done.copied} objects copied ({size(done.bytes)}), "
+        f"{done.held} taken over from before.")  # fmt: skip
+    for name in done.missing:
+        say(f"! Nowhere whole: {name}")
+    say(f"It stands at the checkpoint of size {head.size}, root {head.root.hex()}, "
+        f"of {done.at}.")  # fmt: skip
+    for larger in done.rollback:
+        say(f"! ROLLBACK: a record of size {larger} was seen. Entries {head.size} to {larger - 1} "
+            "are not in this backup.")  # fmt: skip
+    say("What was recorded later is not in it, and new entries take the same numbers:")
+    say("whoever saw a later checkpoint will see a contradiction. Tell partners; keep this line.")
+    say(f"Next: witnessmark check --archive {safe(into)}")
+
+
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
-    for command in (dispose, audit):
+    for command in (dispose, audit, restore):
         app.command()(command)

@@ -24,7 +24,7 @@ def status(archive: ArchiveOption = Path(), as_json: JsonOption = False) -> None
 
     Example: witnessmark status --archive ~/archive
     """
-    from witnessmark.archive import custodying
+    from witnessmark.archive import custodying, restoring
     from witnessmark.custody import place
 
     with opened(archive, reading=True) as held:
@@ -42,6 +42,7 @@ def status(archive: ArchiveOption = Path(), as_json: JsonOption = False) -> None
             "unfinished_runs": [row.run for row in runs if row.tally is None],
             "left": left,
             "anchored": False,
+            "restored": restoring.stands(archive),
             "audited": _last_audit(held),
             "disposed": len(held.queries.disposed()),
             "custody_gaps": [dataclasses.asdict(gap) for gap in held.queries.custody_gaps()],
@@ -65,6 +66,9 @@ def status(archive: ArchiveOption = Path(), as_json: JsonOption = False) -> None
     for name, number in left.items():
         if number:
             say(f"Left to do: {number} {name}.")
+    if stood := found["restored"]:
+        say(f"! Restored at {safe(stood.get('restored_at'))} from a backup of size "
+            f"{safe(stood.get('size'))}: what was recorded after that backup is lost.")  # fmt: skip
     if (last := found["audited"]) is None:
         say("Never audited: 'witnessmark audit' reads every copy.")
     else:
