@@ -35,7 +35,12 @@ torture: $(READY) tools  ## long fault injection: kills, full disks, power cuts
 fuzz: $(READY)  ## mutations of every format that others write
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ)
 
-tools:  ## strace, for the tests that make disks fail; without it they are left out
+tools:  ## strace and exFAT, for the tests of failing disks and of sticks; without them they are left out
+	@command -v mkfs.exfat >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	  && { apt-get install -qq -y exfatprogs exfat-fuse >/dev/null 2>&1 \
+	    || { apt-get update -qq >/dev/null \
+	      && apt-get install -qq -y exfatprogs exfat-fuse >/dev/null; }; }; } \
+	  || echo "exfatprogs and exfat-fuse cannot be installed here: a stand-in for exFAT is tested"
 	@command -v strace >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 	  && { apt-get install -qq -y strace >/dev/null 2>&1 \
 	    || { apt-get update -qq >/dev/null && apt-get install -qq -y strace >/dev/null; }; } } \

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from witnessmark.errors import NotFound, StoreFailure
 from witnessmark.ports import Stored
-from witnessmark.stores.durable import make_folder, sync_file, sync_folder
+from witnessmark.stores.durable import make_folder, restrict, sync_file, sync_folder
 
 try:
     import fcntl
@@ -94,7 +94,7 @@ class FileBlobs:
 
     def _settle(self, file: BinaryIO, temporary: Path, target: Path) -> None:
         sync_file(file.fileno())
-        temporary.chmod(0o444)
+        restrict(temporary, 0o444)
         make_folder(target.parent)
         temporary.rename(target)
         sync_folder(target.parent)
