@@ -361,7 +361,33 @@ def _add_person(
         say(f"{added} added. Each person opens the vault with their own passphrase.")
 
 
+def fields(
+    type_name: Annotated[
+        str, typer.Argument(metavar="TYPE", help="Only this entry type; its beginning will do.")
+    ] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """What entries may say: the rule of every field, and which are protected.
+
+    Example: witnessmark fields sighting
+    """
+    from witnessmark.errors import NotFound
+    from witnessmark.model.fields import table as rules
+
+    found = {name: each for name, each in rules().items() if name.startswith(type_name)}
+    if not found:
+        raise NotFound(f"There is no entry type '{type_name}'.", todo="'witnessmark fields'.")
+    if as_json:
+        dump({name: [dataclasses.asdict(rule) for rule in each] for name, each in found.items()})
+        return
+    for name, each in found.items():
+        say(name)
+        for rule in each:
+            say(f"  {'*' if rule.kind == 'protected' else ' '} {rule}")
+    say("* a commitment stands in the entry; the value is sealed, can be disclosed and erased.")
+
+
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
-    for command in (status, show, log, keys):
+    for command in (status, show, log, keys, fields):
         app.command()(command)
