@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from witnessmark.custody.keys import Unlocked
 from witnessmark.custody.vault import commitments
-from witnessmark.errors import Erased, NotFound, Refused, StoreFailure
+from witnessmark.errors import BadInput, Erased, NotFound, Refused, StoreFailure
 from witnessmark.model import (
     FindingRecorded,
     Json,
     ObjectDisposed,
     Protected,
+    Recorded,
     SightingRecorded,
     ValueDisclosed,
     ValueErased,
 )
 from witnessmark.model.protected import ValueRef
-from witnessmark.model.statement import Token
+from witnessmark.model.statement import STATEMENTS, Token
 from witnessmark.record.history import second_bytes
 
 if TYPE_CHECKING:
@@ -44,6 +45,55 @@ def values(archive: Archive, entry: int, fields: Sequence[str] = ()) -> dict[str
             todo=f"It has: {', '.join(found) or 'none'}.",
         )
     return {name: found[name] for name in fields or found}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Listed:
+    """A protected value of an entry; `held` is False once it was erased."""
+
+    entry: int
+    field: str
+    ref: Protected
+    held: bool
+
+
+def listed(archive: Archive, entries: Iterable[Recorded]) -> list[Listed]:
+    """All protected values of these entries, in order; works locked."""
+    return [
+        Listed(recorded.index, field, ref, archive.vault.holds(ref))
+        for recorded in entries
+        for field, ref in commitments(recorded).items()
+    ]
+
+
+def select(archive: Archive, entries: Iterable[Recorded], wanted: Sequence[str]) -> list[Listed]:
+    """The values of these entries that are to be disclosed; erased ones are left out.
+
+    Args:
+        wanted: nothing for none; `all`; or fields (`caption`), and fields of one entry
+            (`17:caption`).
+
+    Raises:
+        BadInput: no entry type has such a field, or no such value is among these entries.
+    """
+    known = set[str]().union(*(kind.protected_fields() for kind in STATEMENTS.values()))
+    every = listed(archive, entries)
+    chosen: set[tuple[int, str]] = set()
+    for word in wanted:
+        number, colon, name = word.rpartition(":")
+        found = {
+            (each.entry, each.field)
+            for each in every
+            if word == "all" or (each.field == name and (not colon or str(each.entry) == number))
+        }
+        if word != "all" and (name not in known or (colon and not found)):
+            raise BadInput(
+                f"There is no protected value '{word[:80]}' here.",
+                kept="Nothing was disclosed.",
+                todo=f"Say 'all', FIELD or ENTRY:FIELD; fields are: {', '.join(sorted(known))}.",
+            )
+        chosen |= found
+    return [each for each in every if each.held and (each.entry, each.field) in chosen]
 
 
 def disclose(

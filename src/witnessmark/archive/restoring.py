@@ -26,7 +26,7 @@ from witnessmark.record.tiles import node_reader
 from witnessmark.record.tree import root
 from witnessmark.stores import copies
 from witnessmark.stores.durable import make_folder, sync_file, sync_folder, write_file
-from witnessmark.stores.snapshots import newest_note
+from witnessmark.stores.snapshots import fold, newest_note
 
 try:
     import fcntl
@@ -148,16 +148,15 @@ def _take_database(backup: Path, building: Path, name: str) -> None:
         if not log.exists():
             continue
         try:
-            shutil.copyfile(log, building / (name + suffix))
+            with open(log, "rb") as file, open(building / (name + suffix), "wb") as out:
+                shutil.copyfileobj(file, out)
         except OSError as error:
             raise StoreFailure(
-                f"{log} cannot be read: {error.strerror}.",
+                f"{log} cannot be copied: {error.strerror}.",
                 kept=_NOTHING,
-                todo="Use another backup, or try the stick in another port.",
+                todo="Is there room? Else use another backup, or try the stick in another port.",
                 code="disk_error",
             ) from error
-        with open(building / (name + suffix), "rb+") as file:
-            sync_file(file.fileno())
 
 
 def _build(
@@ -182,7 +181,10 @@ def _build(
         at = archive.journal.entry(head.size - 1).entry.at
         trust = archive.trust
     _put_beside(backup, building, trust, head)
-    (building / ".lock").unlink(missing_ok=True)
+    shutil.rmtree(building / "derived")
+    for name in DATABASES:
+        fold(building / name)
+    _sync(building)
     return Restored(
         head, at, objects.copied, objects.held, objects.bytes, tuple(objects.bad), rollback
     )
@@ -360,6 +362,15 @@ def _put_beside(backup: Path, building: Path, trust: str, head: Checkpoint) -> N
     moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     stands = {"restored_at": moment, "size": head.size, "root": head.root.hex()}
     write_file(building / FILE, json.dumps(stands).encode(), 0o644)
+
+
+def _sync(building: Path) -> None:
+    """Forces the databases and all names to the disk; objects are there already."""
+    (building / ".lock").unlink(missing_ok=True)
+    for path in building.iterdir():
+        if path.is_file():
+            with open(path, "rb+") as file:
+                sync_file(file.fileno())
     sync_folder(building)
 
 
