@@ -18,10 +18,11 @@ from typing import Any
 
 import pytest
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from support import edits, footage
 from tests.conftest import ROOT
-from witnessmark.cli.app import app, spread
+from witnessmark.cli.app import PHASES, app, spread
 from witnessmark.cli.output import safe, size
 
 
@@ -92,6 +93,17 @@ def test_every_command_is_explained_with_an_example(name: str) -> None:
     assert re.search(rf"Examples?: witnessmark {name}", COMMANDS[name].help or ""), name
     assert f"`witnessmark {name}`" in (ROOT / "README.md").read_text()
     assert any("--json" in option.opts for option in COMMANDS[name].params), name
+
+
+def test_every_command_has_its_phase() -> None:
+    listed = [name for names in PHASES.values() for name in names]
+    assert {name.split()[0] for name in COMMANDS} <= set(listed), "say in cli.app.PHASES where"
+    assert len(listed) == len(set(listed))
+    shown = CliRunner().invoke(app, ["--help"]).output
+    assert "More" not in shown
+    places = [shown.index(f"{phase}:") for phase in PHASES]
+    assert places == sorted(places)
+    assert places[2] < shown.index("audit ") < places[3]
 
 
 def test_the_readme_names_no_other_command() -> None:

@@ -7,15 +7,45 @@ import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from witnessmark.cli import custody, handing_over, keeping, looking, making, verifying
 from witnessmark.cli.output import complain
 from witnessmark.errors import StoreFailure, WitnessmarkError
 
+#: Commands by phase of the work, as `--help` lists them.
+PHASES = {
+    "Begin": ("init", "status", "keys", "fields"),
+    "Collect": ("collect",),
+    "Preserve": ("check", "audit", "backup", "restore", "anchor", "rebuild", "log"),
+    "Look into it": ("match", "examine", "show"),
+    "Custody": ("custody", "dispose"),
+    "Hand over": ("export", "disclose", "erase"),
+}
+
+
+class ByPhase(TyperGroup):
+    """`--help` with the commands under their phases."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Writes each phase with its commands; those without one come last."""
+        found = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        listed = {name for names in PHASES.values() for name in names}
+        rest = {"More": tuple(name for name in found if name not in listed)}
+        for phase, names in (PHASES | rest).items():
+            commands = [(name, each) for name in names if (each := found.get(name)) is not None]
+            rows = [(name, each.get_short_help_str(formatter.width - 14)) for name, each in commands]
+            if rows:
+                with formatter.section(phase):
+                    formatter.write_dl(rows)
+
+
 app = typer.Typer(
     name="witnessmark",
+    cls=ByPhase,
     help="Collect, preserve, match, examine and hand over video evidence.\n\n"
     "Exit status: 0 fine; 1 something failed and is listed; 2 wrong use.",
     no_args_is_help=True,
