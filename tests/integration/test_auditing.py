@@ -185,6 +185,24 @@ def test_what_was_disposed_of_is_not_mended_back(filled: Archive, copy: Path) ->
     assert [each.still_held for each in auditing.audit(filled).targets] == [0, 0]
 
 
+def test_what_is_disposed_of_during_an_audit_is_not_mended_back(
+    filled: Archive, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    victim = name(filled)
+    filled.add_person("Second", b"their own passphrase", CHEAP)
+    second = protecting.second_person(filled, b"their own passphrase")
+    real = copies.digest
+
+    def digest(path: Path, *rest: object) -> str:
+        if path == at(filled.folder, victim):
+            disposing.dispose(filled, [victim], ground="out_of_scope", reason="x", second=second)
+        return real(path, *rest)  # type: ignore[arg-type] # handed on as it came
+
+    monkeypatch.setattr(copies, "digest", digest)
+    assert auditing.audit(filled).bad == ()
+    assert not filled.blobs.has(victim)
+
+
 def test_a_backup_that_is_behind_misses_nothing(
     filled: Archive, tmp_path: Path, copy: Path
 ) -> None:

@@ -25,7 +25,7 @@ from witnessmark.archive import (
 )
 from witnessmark.custody.keys import Unlocked
 from witnessmark.errors import BadInput, Locked, NotFound, Refused
-from witnessmark.model import LinkFound, ObjectStored, Recorded, attachments
+from witnessmark.model import KeyRevoked, LinkFound, ObjectStored, Recorded, attachments
 from witnessmark.model.statement import Sha256, Token
 
 WHY = "the canary asked for it"
@@ -108,6 +108,12 @@ def test_nobody_disposes_alone(filled: Archive, dispose: Dispose) -> None:
         disposing.dispose(locked, [name], ground="out_of_scope", reason=WHY, second=mine)
     assert size(filled) == before
     assert holds(filled)
+
+
+def test_a_revoked_second_person_does_not_count(filled: Archive, second: Unlocked) -> None:
+    filled.say(KeyRevoked(key=Token(second.person), reason=Token("left")), (second.person,))
+    with pytest.raises(Refused, match="not in force"):
+        protecting.second_person(filled, THEIRS)
 
 
 def test_it_is_not_collected_again(filled: Archive, dispose: Dispose, tmp_path: Path) -> None:

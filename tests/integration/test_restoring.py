@@ -173,6 +173,43 @@ def _sql(place: Path, statement: str) -> None:
     connection.close()
 
 
+def test_what_somebody_planted_in_a_database_does_not_come_along(
+    filled: Archive, copy: Path, into: Path
+) -> None:
+    """A trigger would keep what is erased; erasing after restoring must leave nothing."""
+    with sqlite3.connect(copy / "private.db") as connection:
+        connection.execute("CREATE TABLE kept (sealed BLOB)")
+        connection.execute(
+            'CREATE TRIGGER "a "" name" BEFORE DELETE ON sealed_values BEGIN '
+            "INSERT INTO kept VALUES (old.sealed); END"
+        )
+        connection.execute("CREATE VIEW peek AS SELECT * FROM secrets")
+    connection.close()
+    restoring.restore(copy, into)
+    with Archive.open(into) as again:
+        again.unlock(SECRET)
+        index = next(
+            each.index for each in again.journal.read() if each.entry.type == "sighting.recorded/1"
+        )
+        ref = protecting.values(again, index, ["where"])["where"]
+        sealed = again._rows.value(bytes.fromhex(ref.commitment))
+        protecting.erase(again, index, [], "asked for")
+        assert sealed
+        assert all(sealed[:32] not in data for data in everything(into).values())
+        with pytest.raises(sqlite3.IntegrityError, match="only grow"):  # our own are there
+            sqlite3.connect(into / "archive.db").execute("DELETE FROM entries")
+
+
+def test_a_try_out_takes_its_key_along(tmp_path: Path) -> None:
+    program = Program(tmp_path)  # noqa: F811 - another one
+    program.environment.pop("WITNESSMARK_PASSPHRASE")
+    program("init", "archive", "--scratch")
+    program("backup", "copy")
+    shutil.rmtree(tmp_path / "archive")
+    program("restore", "copy", "archive")
+    assert program.json("show", "0")["protected"] == {"person_name": "nobody"}
+
+
 def test_a_catalog_alone_is_made_again(filled: Archive, copy: Path, into: Path) -> None:
     _sql(copy, "UPDATE objects SET kind = 'picture'")
     restoring.restore(copy, into)

@@ -26,7 +26,7 @@ from witnessmark.record.tiles import node_reader
 from witnessmark.record.tree import root
 from witnessmark.stores import copies
 from witnessmark.stores.durable import make_folder, sync_file, sync_folder, write_file
-from witnessmark.stores.snapshots import fold, newest_note
+from witnessmark.stores.snapshots import fold, newest_note, strip
 
 try:
     import fcntl
@@ -193,6 +193,8 @@ def _build(
 @contextlib.contextmanager
 def _opened(building: Path, backup: Path) -> Iterator[Archive]:
     try:
+        for name in DATABASES:
+            strip(building / name)
         archive = Archive(building)
     except (StoreFailure, Locked) as error:
         raise _tampered(backup, error.what) from error

@@ -37,7 +37,9 @@ class ByPhase(TyperGroup):
         rest = {"More": tuple(name for name in found if name not in listed)}
         for phase, names in (PHASES | rest).items():
             commands = [(name, each) for name in names if (each := found.get(name)) is not None]
-            rows = [(name, each.get_short_help_str(formatter.width - 14)) for name, each in commands]
+            rows = [
+                (name, each.get_short_help_str(formatter.width - 14)) for name, each in commands
+            ]
             if rows:
                 with formatter.section(phase):
                     formatter.write_dl(rows)

@@ -49,6 +49,27 @@ def fold(database: Path) -> None:
         )
 
 
+def strip(database: Path) -> None:
+    """Removes triggers and views from a copy that others may have had in hand.
+
+    They would run whenever we write, and could keep what is to be erased. Our own are made again
+    when the archive is opened.
+
+    Raises:
+        StoreFailure: it is no database, or damaged.
+    """
+    query = "SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')"
+    try:
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("PRAGMA trusted_schema = OFF")
+            for kind, name in connection.execute(query).fetchall():
+                quoted = name.replace('"', '""')
+                connection.execute(f'DROP {kind} "{quoted}"')
+            connection.commit()
+    except sqlite3.DatabaseError as error:
+        raise _unreadable(database, error) from error
+
+
 def _unreadable(database: Path, error: Exception) -> StoreFailure:
     return StoreFailure(
         f"{database} cannot be read: {error}.",
