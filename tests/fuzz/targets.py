@@ -11,11 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import av
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from support import exports
 from tests.conftest import ROOT
 from witnessmark.collection import links, telegram_html, telegram_json
 from witnessmark.collection.telegram_message import Chat, MalformedError
+from witnessmark.custody import receipts
 from witnessmark.errors import BadInput, BadRecord
 from witnessmark.record import canonical, entries, note, tiles
 from witnessmark.record.checkpoint import Checkpoint
@@ -106,6 +108,13 @@ def _csv(data: bytes) -> None:
             repr(row)
 
 
+def _receipt(data: bytes) -> None:
+    """Whatever is read was signed as it stands: nothing that changed it passes."""
+    signed = receipts.Answer.decode(data)
+    again = receipts.Answer.decode(signed.encode())
+    assert again == signed, "two readings of one receipt"
+
+
 def _boxes(data: bytes) -> None:
     Container().examine(io.BytesIO(data), len(data))
 
@@ -153,6 +162,14 @@ def _movies() -> list[bytes]:
     return found
 
 
+_SIGNER, _MOMENT = Ed25519PrivateKey.from_private_bytes(b"7" * 32), "2026-01-02T03:04:05Z"
+
+
+def _requests() -> list[bytes]:
+    asked = receipts.Request(origin="witnessmark/x", transfer=3, objects=("ab" * 32, "cd" * 32))
+    return [asked.encode(), dataclasses.replace(asked, receiver_key="").encode()]
+
+
 _SHEET = 'link,note\nhttps://a.example/1,"words, ""quoted"""\nhttps://b.example/2,=1+1\n'
 
 TARGETS: dict[str, Target] = {
@@ -167,5 +184,18 @@ TARGETS: dict[str, Target] = {
         lambda: _exported("messages*.html"), _telegram_html, (MalformedError,)
     ),
     "sheet of links": Target(lambda: [_SHEET.encode()], _csv, (BadInput,)),
+    "request for a receipt": Target(
+        lambda: [receipts.Request.decode(each).encode() for each in _requests()],
+        lambda data: receipts.Request.decode(data).encode(),
+        (BadInput,),
+    ),
+    "signed receipt": Target(
+        lambda: [
+            receipts.sign(receipts.Request.decode(each), _MOMENT, _SIGNER).encode()
+            for each in _requests()
+        ],
+        _receipt,
+        (BadInput,),
+    ),
     "MP4 boxes": Target(_movies, _boxes),
 }
