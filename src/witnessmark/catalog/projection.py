@@ -18,6 +18,7 @@ from witnessmark.catalog.recordings import regroup
 from witnessmark.catalog.tables import Tables, part, short
 from witnessmark.errors import BadRecord
 from witnessmark.model import (
+    CosignatureReceived,
     Entry,
     FindingRecorded,
     Genesis,
@@ -53,6 +54,7 @@ class Projection:
             LinkFound: self._links,
             RiskRecorded: self._risks,
             ValueErased: self._erased,
+            CosignatureReceived: self._cosignatures,
             Genesis: self._people,
             PersonAdded: self._people,
             KeyRotated: self._people,
@@ -238,6 +240,21 @@ class Projection:
         ]
         if rows:
             connection.execute(sa.insert(self.tables.erased), rows)
+
+    def _cosignatures(self, connection: sa.Connection, said: list[Said]) -> None:
+        rows = [
+            {
+                "id": recorded.index,
+                "size": each.size,
+                "root": bytes.fromhex(each.root),
+                "public": each.witness.split("+", 2)[-1],
+                "witness": each.witness,
+                "time": each.time,
+                "signature": each.signature,
+            }
+            for recorded, each in said
+        ]
+        connection.execute(sa.insert(self.tables.cosignatures).prefix_with("OR IGNORE"), rows)
 
     def _people(self, connection: sa.Connection, said: list[Said]) -> None:
         table = self.tables.people

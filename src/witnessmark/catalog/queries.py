@@ -15,7 +15,7 @@ from witnessmark.catalog.projection import Projection
 from witnessmark.catalog.tables import Tables, short
 from witnessmark.errors import NotFound
 from witnessmark.model import DatedBy, LinkSegment
-from witnessmark.ports import LinkRow, Member, ObjectRow, RunRow, Seen, SightingRow
+from witnessmark.ports import CosignatureRow, LinkRow, Member, ObjectRow, RunRow, Seen, SightingRow
 
 Read = Callable[[], AbstractContextManager[sa.Connection]]
 _CHUNK = 500
@@ -231,3 +231,26 @@ class SqlQueries:
         if decision is None:
             raise NotFound(f"Entry {entry} is not a risk record.")
         return decision
+
+    def cosignatures(self) -> list[CosignatureRow]:
+        """See `Queries.cosignatures`."""
+        c = self._tables.cosignatures
+        with self._read() as connection:
+            rows = connection.execute(sa.select(c).order_by(c.c.size, c.c.id)).all()
+        return [
+            CosignatureRow(
+                row.id,
+                row.size,
+                row.root.hex(),
+                row.witness,
+                row.time,
+                f"\u2014 {row.witness.partition('+')[0]} {row.signature}\n",
+            )
+            for row in rows
+        ]
+
+    def people(self) -> dict[str, str]:
+        """See `Queries.people`."""
+        p = self._tables.people
+        with self._read() as connection:
+            return {key: state for key, state in connection.execute(sa.select(p.c.key, p.c.state))}

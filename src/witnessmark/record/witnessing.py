@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from witnessmark.errors import BadRecord
-from witnessmark.record.checkpoint import Checkpoint
+from witnessmark.record.checkpoint import Checkpoint, is_size
 from witnessmark.record.note import Note, VerifierKey, parse, strict_base64
 from witnessmark.record.tree import EMPTY_ROOT, HASH_SIZE, check_consistency
 
@@ -20,8 +20,6 @@ from witnessmark.record.tree import EMPTY_ROOT, HASH_SIZE, check_consistency
 MAX_REQUEST = 1 << 16
 #: C2SP tlog-witness: "the client MUST NOT send more than 63 consistency proof lines".
 _MAX_PROOF = 63
-#: Digits of a size; 2^53, the largest number of the record, has sixteen.
-_MAX_DIGITS = 16
 
 
 class Status(IntEnum):
@@ -62,7 +60,7 @@ class Request(NamedTuple):
         except UnicodeDecodeError as error:
             raise BadRecord("The question does not begin with text.", code="request") from error
         word, _, digits = first.partition(" ")
-        if not blank or word != "old" or len(digits) > _MAX_DIGITS or not _is_size(digits):
+        if not blank or word != "old" or not is_size(digits):
             raise BadRecord("The question does not begin with 'old' and a size.", code="request")
         if len(rest) > _MAX_PROOF:
             raise BadRecord(f"A proof of more than {_MAX_PROOF} hashes.", code="request")
@@ -72,8 +70,39 @@ class Request(NamedTuple):
         return Request(int(digits), proof, note)
 
 
-def _is_size(digits: str) -> bool:
-    return digits.isascii() and digits.isdecimal() and str(int(digits)) == digits
+class Answer(NamedTuple):
+    """What goes back: over HTTP with its status and media type, or as a file on a stick.
+
+    Attributes:
+        body: signature lines; or a size; or the checkpoint that was contradicted; or a sentence.
+        loud: a sentence for whoever runs the witness, when a record contradicts itself.
+    """
+
+    status: Status
+    media_type: str
+    body: bytes
+    loud: str = ""
+
+    def encode(self) -> bytes:
+        """The file: the signature lines themselves, or a refusal under a line that says so."""
+        if self.status is Status.COSIGNED:
+            return self.body
+        return b"refused %d\n" % self.status + self.body
+
+    @staticmethod
+    def parse(data: bytes) -> Answer:
+        """The answer in a file. Signature lines are not looked at.
+
+        Raises:
+            BadRecord: a refusal with a status that no witness gives.
+        """
+        first, _, body = data.partition(b"\n")
+        if not first.startswith(b"refused "):
+            return Answer(Status.COSIGNED, "", data)
+        try:
+            return Answer(Status(int(first[8:11])), "", body)
+        except ValueError as error:
+            raise BadRecord("This is no answer of a witness.", code="answer") from error
 
 
 class Verdict(NamedTuple):
