@@ -132,5 +132,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - inherited name
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """Without the server's name, version and clock."""
+        self.send_response_only(code, message)
+
+    def log_message(self, format: str, *arguments: object) -> None:
         """Nothing: who asked when is nobody's concern."""

@@ -45,11 +45,14 @@ from witnessmark.stores.database import Database
 from witnessmark.stores.durable import sync_folder, write_file
 from witnessmark.stores.journal import SqlJournal
 from witnessmark.stores.private import PrivateDb
+from witnessmark.stores.witness import WitnessDb
 from witnessmark.stores.work import WorkDb
 
 PROGRAM = f"witnessmark {__version__}"
 _RECORD, _PRIVATE, _OBJECTS, _DERIVED = "archive.db", "private.db", "objects", "derived"
 _TRUST = "trust.txt"
+#: Not in backups: see `stores.witness`.
+WITNESS = "witness.db"
 
 
 class Archive:
@@ -80,12 +83,23 @@ class Archive:
         self.engines: list[LocalEngine] = []
         self.person: Unlocked | None = None
         self._copies: tempfile.TemporaryDirectory[str] | None = None
+        self._witness_path = databases / WITNESS
 
     @functools.cached_property
     def vault(self) -> SealedVault:
         """Protected values; locked until `unlock`."""
         private = self.person.vault if self.person else None
         return SealedVault(self._rows, self.keyring.vault_public, self.keyring.seen, private)
+
+    @functools.cached_property
+    def witness_memory(self) -> WitnessDb:
+        """What this archive has seen as a witness; its file is made at the first use."""
+        return WitnessDb(self._witness_path)
+
+    @property
+    def is_witness(self) -> bool:
+        """Whether this archive co-signs for anybody, or did."""
+        return self._witness_path.exists()
 
     def _sign(self, checkpoint: Checkpoint) -> bytes:
         return sign(checkpoint.text, self.keyring.archive, checkpoint.origin)
@@ -162,7 +176,8 @@ class Archive:
     def _open_copies(folder: Path) -> Archive:
         # SQLite cannot read a write-ahead log beside a database that it may not write
         copies = tempfile.TemporaryDirectory(prefix="witnessmark-")
-        for path in (*folder.glob(f"{_RECORD}*"), *folder.glob(f"{_PRIVATE}*")):
+        names = (_RECORD, _PRIVATE, WITNESS)
+        for path in (path for name in names for path in folder.glob(f"{name}*")):
             shutil.copyfile(path, Path(copies.name) / path.name)
         archive = Archive(folder, databases=Path(copies.name))
         archive._copies = copies
@@ -187,6 +202,8 @@ class Archive:
     def close(self) -> None:
         """Closes all files."""
         self.work.close()
+        if "witness_memory" in self.__dict__:
+            self.witness_memory.close()
         self.database.close()
         self._rows.close()
         if self._copies:
@@ -216,10 +233,14 @@ class Archive:
     @property
     def trust(self) -> str:
         """What a receiver needs from us, by another way: the archive's verifier key."""
+        return str(self.history().archive_key)
+
+    def history(self) -> History:
+        """The keys of the record, followed from its genesis to now."""
         history = History()
         for index in self.queries.acts(*KEY_ENTRIES):
             history.add(self.journal.entry(index))
-        return str(history.archive_key)
+        return history
 
     def say(self, statement: Statement, about: Sequence[str] = ()) -> Recorded:
         """Appends one entry: signed by the person at work if its type asks for it.

@@ -40,6 +40,8 @@ def status(archive: ArchiveOption = Path(), as_json: JsonOption = False) -> None
             "unfinished_runs": [row.run for row in runs if row.tally is None],
             "left": left,
             "anchored": False,
+            "cosigned": _cosigned(held),
+            "alarms": _alarms(held),
             "warnings": place.warnings(archive),
         }
     if as_json:
@@ -50,6 +52,13 @@ def status(archive: ArchiveOption = Path(), as_json: JsonOption = False) -> None
         f"{counts['recordings']} groups of matching footage; "
         f"{found['entries']} entries.")  # fmt: skip
     say("Unanchored: nothing outside proves yet when this record existed.")
+    for each in found["cosigned"]:
+        say(f"Co-signed by {safe(each['witness'])} up to {each['size']} entries, at "
+            f"{each['time']}; {found['entries'] - each['size']} entries since.")  # fmt: skip
+    if not found["cosigned"]:
+        say("Co-signed by nobody: a rewritten record would not be noticed by a partner.")
+    for alarm in found["alarms"]:
+        say(f"! {safe(alarm)}")
     rows = [(party, per_party.get(party, 0)) for party in found["parties"]]
     rows += [(p, n) for p, n in sorted(per_party.items()) if p not in found["parties"]]
     say("Runs per party's channels:")
@@ -61,6 +70,30 @@ def status(archive: ArchiveOption = Path(), as_json: JsonOption = False) -> None
             say(f"Left to do: {number} {name}.")
     for warning in found["warnings"]:
         say(f"! {warning}")
+
+
+def _cosigned(held: Archive) -> list[dict[str, Any]]:
+    """For each public key the newest co-signature, named as in archive.toml when it stands there."""
+    names = {each.key.split("+", 2)[-1]: each.name for each in held.settings.witnesses}
+    newest: dict[str, dict[str, Any]] = {}
+    for row in held.queries.cosignatures():
+        public = row.witness.split("+", 2)[-1]
+        newest[public] = {
+            "witness": names.get(public, row.witness), "size": row.size, "time": row.time,
+        }  # fmt: skip
+    return list(newest.values())
+
+
+def _alarms(held: Archive) -> list[str]:
+    """Forks of our record that were reported, and contradictions in partners' records."""
+    from witnessmark.archive.witnessing import contradictions
+    from witnessmark.model import ForkReported
+
+    found = [
+        f"FORK: entry {index} reports another record under this archive's key."
+        for index in held.queries.acts(ForkReported.TYPE)
+    ]
+    return found + contradictions(held)
 
 
 def _left(held: Archive) -> dict[str, int]:

@@ -81,8 +81,14 @@ class Witness:
                 )
         self._memory.watch(WatchedLog(name, key.name, str(key)))
 
-    def answer(self, body: bytes) -> Answer:
-        """What to say to `body`; what is co-signed is durably remembered before."""
+    def answer(self, body: bytes, *, again: bool = False) -> Answer:
+        """What to say to `body`; what is co-signed is durably remembered before.
+
+        Args:
+            body: of `add-checkpoint`.
+            again: co-sign the newest checkpoint once more, whatever size was asked from: a
+                question on a stick whose answer was lost. (Over HTTP it must be a conflict.)
+        """
         try:
             request = Request.parse(body)
         except BadRecord as error:
@@ -94,6 +100,8 @@ class Witness:
             return _said(Status.BAD_REQUEST, error.what)
         for _ in range(_TRIES):
             seen = self._memory.seen(origin, asked)
+            if again and seen and read_checkpoint(seen[-1])[1] == read_checkpoint(request.note)[1]:
+                request = Request(asked, (), request.note)
             verdict = decide(request, logs, seen)
             if verdict.status is not Status.COSIGNED:
                 return self._refuse(request, logs, verdict, seen)
