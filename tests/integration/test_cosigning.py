@@ -1,4 +1,4 @@
-"""Partners co-sign each other's records: by files, over HTTP through a proxy; forks come to light."""
+"""Partners co-sign each other's records, by files and over HTTP; forks come to light."""
 
 from __future__ import annotations
 

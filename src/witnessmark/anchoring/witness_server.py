@@ -136,5 +136,5 @@ class _Handler(BaseHTTPRequestHandler):
         """Without the server's name, version and clock."""
         self.send_response_only(code, message)
 
-    def log_message(self, format: str, *arguments: object) -> None:
+    def log_message(self, *_: object) -> None:
         """Nothing: who asked when is nobody's concern."""

@@ -62,7 +62,7 @@ def fork_error(size: int, entry: int) -> Refused:
         kept=f"Both roots and the note are in the record, entry {entry}.",
         todo="Somebody signs with this archive's key, or this folder is one of two that went on "
         "apart. Stop collecting into it, tell your partners, compare the folders and backups "
-        "('witnessmark log'); if the key was stolen: 'witnessmark keys rotate --archive', then "
+        "('witnessmark log'); if the key was stolen: 'witnessmark keys rotate --archive-key', then "
         "'keys revoke'.",
         code="fork",
     )

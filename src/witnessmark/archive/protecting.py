@@ -178,7 +178,7 @@ def second_person(archive: Archive, secret: bytes) -> Unlocked:
         Locked: it opens nobody's keys.
         Refused: it is the person at work.
     """
-    second = archive.keyring.unlock(secret)
+    second = archive.identify(secret)
     if second.person == archive.working_person().person:
         raise Refused(
             "The second person is the first.",

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from witnessmark.catalog.recordings import regroup
 from witnessmark.catalog.tables import Tables, part, short
-from witnessmark.errors import BadRecord
+from witnessmark.errors import BadRecord, Refused
 from witnessmark.model import (
     CosignatureReceived,
     Entry,
@@ -263,6 +263,28 @@ class Projection:
                 change = sa.update(table).where(table.c.key == key).values(state=state)
                 if not connection.execute(change).rowcount:
                     connection.execute(sa.insert(table), {"key": key, "state": state})
+
+
+class GuardedProjection(Projection):
+    """For what is being said now: refuses the word of a person whose key is not in force.
+
+    Between unlocking and saying, another process may have rotated or revoked that key.
+    """
+
+    def __call__(self, connection: sa.Connection, taken: Sequence[Recorded]) -> None:
+        """See `Projection`. Raises `Refused` too."""
+        authors = {each.entry.by for each in taken if each.entry.signature and each.index}
+        if authors:
+            p = self.tables.people
+            query = sa.select(p.c.key).where(p.c.key.in_(authors), p.c.state == "active")
+            if authors - set(connection.scalars(query)):
+                raise Refused(
+                    "The key that signs this is not in force: it was replaced or revoked.",
+                    kept="Nothing was added.",
+                    todo="'witnessmark keys list' says which keys are in force.",
+                    code="author",
+                )
+        super().__call__(connection, taken)
 
 
 def _key_changes(entry: Entry, said: Any) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from types import FrameType
 
 import typer
 
-from witnessmark.cli import handing_over, looking, making, verifying, witnessing
+from witnessmark.cli import handing_over, keys, looking, making, verifying, witnessing
 from witnessmark.cli.output import complain
 from witnessmark.errors import StoreFailure, WitnessmarkError
 
@@ -23,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (making, verifying, looking, handing_over, witnessing):
+for module in (making, verifying, looking, handing_over, keys, witnessing):
     module.register(app)
 
 

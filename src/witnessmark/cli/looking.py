@@ -1,4 +1,4 @@
-"""`status`, `show`, `log`, `keys`."""
+"""`status`, `show`, `log`."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def status(archive: ArchiveOption = Path(), as_json: JsonOption = False) -> None
 
 
 def _cosigned(held: Archive) -> list[dict[str, Any]]:
-    """For each public key the newest co-signature, named as in archive.toml when it stands there."""
+    """For each public key the newest co-signature, named as in archive.toml if it stands there."""
     names = {each.key.split("+", 2)[-1]: each.name for each in held.settings.witnesses}
     newest: dict[str, dict[str, Any]] = {}
     for row in held.queries.cosignatures():
@@ -283,68 +283,7 @@ def log(
                 say(f"{each.index:>8}  {entry.at}  {entry.by[:12]}  {entry.type:<22} {about}")
 
 
-def keys(
-    add_person: Annotated[
-        str, typer.Option("--add-person", help="Give this person keys of their own.")
-    ] = "",
-    new_key_file: Annotated[
-        Path | None, typer.Option("--new-key-file", help="That person's key file.")
-    ] = None,
-    archive: ArchiveOption = Path(),
-    key_file: KeyFileOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """The archive's key, to give to others by another way, and its people's key ids.
-
-    Examples: witnessmark keys --archive ~/archive > our-archive.key;
-    witnessmark keys --add-person "Her Name"
-    """
-    if add_person:
-        _add_person(add_person, new_key_file, archive, key_file, as_json)
-        return
-    from witnessmark.record.history import KEY_ENTRIES, History
-
-    with opened(archive, reading=True) as held:
-        history = History()
-        for index in held.queries.acts(*KEY_ENTRIES):
-            history.add(held.journal.entry(index))
-        if as_json:
-            dump({"archive": held.trust, "people": sorted(history.people),
-                  "revoked": sorted(history.revoked)})  # fmt: skip
-            return
-        say(f"# {held.origin}: people {', '.join(sorted(history.people))}")
-        say(held.trust)
-
-
-def _add_person(
-    name: str, new_key_file: Path | None, archive: Path, key_file: Path | None, as_json: bool
-) -> None:
-    import os
-    import sys
-
-    from witnessmark.errors import BadInput
-
-    given = new_key_file.read_bytes() if new_key_file else b""
-    if not given:
-        given = os.environ.get("WITNESSMARK_NEW_PASSPHRASE", "").encode()
-    if not given and sys.stdin.isatty():
-        prompt = "The new person's passphrase"
-        given = typer.prompt(prompt, hide_input=True, confirmation_prompt=True).encode()
-    if len(given) < 8:
-        raise BadInput(
-            "The new person has no passphrase of at least 8 characters.",
-            kept="Nothing was changed.",
-            todo="They set WITNESSMARK_NEW_PASSPHRASE, or give a --new-key-file.",
-        )
-    with opened(archive, key_file, unlock=True) as held:
-        added = held.add_person(name, given)
-    if as_json:
-        dump({"person": added})
-    else:
-        say(f"{added} added. Each person opens the vault with their own passphrase.")
-
-
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
-    for command in (status, show, log, keys):
+    for command in (status, show, log):
         app.command()(command)
