@@ -47,7 +47,7 @@ def in_order(archive: Archive) -> None:
     assert holds(archive)
 
 
-# --- rotation --------------------------------------------------------------------------------------
+# --- rotation ------------------------------------------------------------------------------------
 
 
 def test_the_archive_key_rotates(
@@ -159,7 +159,7 @@ def test_nobody_rotates_somebody_else(archive: Archive) -> None:
     assert size(archive) == before
 
 
-# --- revocation -----------------------------------------------------------------------------------
+# --- revocation ----------------------------------------------------------------------------------
 
 
 def test_somebody_leaves(archive: Archive) -> None:
@@ -251,7 +251,7 @@ def test_doubt_is_a_signed_statement(
     in_order(archive)
 
 
-# --- killed at every step ---------------------------------------------------------------------------
+# --- killed at every step ------------------------------------------------------------------------
 
 _VICTIM = """
 import os, signal, sys
