@@ -41,6 +41,7 @@ def sign(archive: Archive, request: Path, answer: Path) -> Answer:
     Raises:
         BadInput: the question cannot be read, or the answer's file is there already.
     """
+    ours = witness(archive)
     if answer.exists():
         raise BadInput(f"{answer} is there already.", kept="It was not touched.")
     try:
@@ -48,7 +49,7 @@ def sign(archive: Archive, request: Path, answer: Path) -> Answer:
             body = file.read(MAX_REQUEST + 1)
     except OSError as error:
         raise BadInput(f"{request} cannot be read: {error.strerror}.") from error
-    found = witness(archive).answer(body, again=True)
+    found = ours.answer(body, again=True)
     write_file(answer, found.encode(), 0o644)
     return found
 
