@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import pytest
 from sqlalchemy.exc import DatabaseError
 
 from support.forge import package as forge
+from tests.conftest import ROOT
+from tests.torture.tracing import needs_strace
 from tests.unit.record.test_witnessing import FORKED, LEAVES, LOG, note, request
 from witnessmark.custody.witness import Witness
 from witnessmark.errors import StoreFailure
@@ -235,3 +238,35 @@ def test_nothing_is_given_out_when_the_memory_cannot_be_written(path: Path) -> N
         Witness(broken).answer(request(0, 7).encode())
     assert memory.seen(ORIGIN, 7) == []
     memory.close()
+
+
+_SAYING = """
+import os, sys
+from pathlib import Path
+from tests.contracts.test_witness_memory import request
+from witnessmark.custody.witness import Witness
+from witnessmark.stores.witness import WitnessDb
+witness = Witness(WitnessDb(Path(sys.argv[1])))
+for old, new in ((0, 7), (7, 9), (9, 40)):
+    asked = request(old, new).encode()
+    os.write(1, b"ASKED")
+    assert witness.answer(asked).status == 200
+    os.write(1, b"GIVEN")
+"""
+
+
+@needs_strace
+def test_what_was_seen_is_synced_before_the_cosignature_is_given_out(path: Path) -> None:
+    """A SIGKILL shows no missing sync, a power cut does: the system calls in their order."""
+    out = path.with_name("calls")
+    command = ["strace", "-f", "-y", "-qq", "-e", "trace=write,fsync,fdatasync", "-o", str(out)]
+    done = subprocess.run(
+        [*command, sys.executable, "-c", _SAYING, str(path)], cwd=ROOT, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
+    calls = out.read_text(errors="replace")
+    for part in calls.split('"ASKED"')[1:]:
+        before, given, _ = part.partition('"GIVEN"')
+        assert given
+        synced = re.findall(r"f(?:data)?sync\(\d+<(.*?)>\)", before)
+        assert any(name.startswith(str(path)) for name in synced), before

@@ -18,10 +18,12 @@ from tests.integration.test_collecting import collect, folder, holds, size  # no
 from tests.integration.test_cosigning import grow
 from witnessmark.archive import Archive, checking, key_care, protecting
 from witnessmark.errors import Locked, NotFound, Refused, StoreFailure
-from witnessmark.model import key_id
+from witnessmark.model import AnchorFailed, Entry, key_id
 from witnessmark.record.note import VerifierKey, parse
 
 OTHER = b"another passphrase"
+#: Any machine entry.
+MACHINE = AnchorFailed(size=1, root="ab" * 32, kind="rfc3161", authority="x", reason="unreachable")
 
 
 def everything(where: Path) -> bytes:
@@ -104,6 +106,15 @@ def test_what_another_process_says_meanwhile_is_by_the_new_key(
     in_order(archive)
 
 
+def test_an_entry_that_was_made_before_is_by_the_new_key(archive: Archive) -> None:
+    with Archive.open(archive.folder) as other:
+        made = Entry(type=MACHINE.TYPE, by=other.author, fields=MACHINE.fields())
+        new = key_care.rotate_archive(archive)
+        (taken,) = other.journal.append([made], other.project)
+        assert taken.entry.by == key_id(new.public) != made.by
+    in_order(archive)
+
+
 def test_a_rotation_that_comes_second_is_refused(archive: Archive) -> None:
     with Archive.open(archive.folder) as other:
         other.unlock(SECRET)
@@ -132,6 +143,9 @@ def test_rotation_takes_a_person(archive: Archive) -> None:
 
 def test_a_person_rotates(archive: Archive) -> None:
     person = archive.working_person()
+    wrapped = archive._rows.get(f"person.{person.person}")
+    assert wrapped is not None
+    assert wrapped in everything(archive.folder)
     value = archive.protect("name", "Somebody")
     archive.vault.flush(size(archive))
     archive.vault.settle()
@@ -140,6 +154,7 @@ def test_a_person_rotates(archive: Archive) -> None:
     assert archive.working_person().person == new
     assert archive.vault.open(value).value == "Somebody"
     in_order(archive)
+    assert wrapped not in everything(archive.folder)
     with pytest.raises(Locked):
         archive.unlock(SECRET)
     archive.unlock(OTHER)
@@ -172,6 +187,24 @@ def test_somebody_leaves(archive: Archive) -> None:
         protecting.second_person(archive, OTHER)
     with pytest.raises(Refused, match="revoked before"):
         key_care.revoke(archive, other, "left")
+
+
+def test_wrapped_keys_that_were_left_open_nothing(archive: Archive) -> None:
+    """Another program read private.db, or an old copy of it came back."""
+    other = archive.add_person("Second Person", OTHER, CHEAP)
+    names = [f"{kind}{other}" for kind in ("kdf.", "vault.private.", "person.")]
+    left = {name: archive._rows.get(name) for name in names}
+    key_care.revoke(archive, other, "left")
+    for name, value in left.items():
+        assert value is not None
+        archive._rows.set(name, value)
+    with pytest.raises(Locked):
+        archive.unlock(OTHER)
+    archive.unlock(SECRET)
+    archive.close()
+    with Archive.open(archive.folder) as again:
+        again.unlock(SECRET)
+        in_order(again)
 
 
 def test_a_lost_passphrase_another_person_helps(archive: Archive) -> None:
