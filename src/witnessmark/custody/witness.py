@@ -86,8 +86,8 @@ class Witness:
 
         Args:
             body: of `add-checkpoint`.
-            again: co-sign the newest checkpoint once more, whatever size was asked from: a
-                question on a stick whose answer was lost. (Over HTTP it must be a conflict.)
+            again: on a stick, where each answer takes days: the newest checkpoint is co-signed
+                once more, whatever size was asked from, and a contradicted one comes back.
         """
         try:
             request = Request.parse(body)
@@ -104,7 +104,13 @@ class Witness:
                 request = Request(asked, (), request.note)
             verdict = decide(request, logs, seen)
             if verdict.status is not Status.COSIGNED:
-                return self._refuse(request, logs, verdict, seen)
+                answer = self._refuse(request, logs, verdict)
+                newest = read_checkpoint(seen[-1])[1].size if seen else 0
+                if verdict.status is not Status.CONFLICT or request.old == newest:
+                    return answer
+                # C2SP: whoever asks from another size is told the size, and nothing else
+                told = Answer(Status.CONFLICT, _SIZE, b"%d\n" % newest, answer.loud)
+                return answer if again and verdict.against else told
             # a time before the memory is written: nothing larger was seen then
             moment = self._clock()
             if self._memory.advance(origin, request.old, asked, _bare(request.note, logs[origin])):
@@ -114,18 +120,11 @@ class Witness:
         raise Refused("Too many ask for this record at once.", todo="Ask again.", code="busy")
 
     def _refuse(
-        self,
-        request: Request,
-        logs: dict[str, list[VerifierKey]],
-        verdict: Verdict,
-        seen: list[bytes],
+        self, request: Request, logs: dict[str, list[VerifierKey]], verdict: Verdict
     ) -> Answer:
         """The answer that is no co-signature; a contradiction is kept before it goes out."""
         new, before = verdict.checkpoint, verdict.against
         if new is None or before is None:
-            if verdict.status is Status.CONFLICT:
-                size = read_checkpoint(seen[-1])[1].size if seen else 0
-                return Answer(Status.CONFLICT, _SIZE, b"%d\n" % size)
             return _said(verdict.status, verdict.why)
         kind = "fork" if read_checkpoint(before)[1].size == new.size else "unproved"
         at = datetime.fromtimestamp(self._clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -160,3 +160,80 @@ def test_answers_as_files() -> None:
     for bad in (b"refused 999\n", b"refused \n", b"refused abc\n"):
         with pytest.raises(BadRecord):
             Answer.parse(bad)
+
+
+# --- what another witness is tested with ---------------------------------------------------------
+
+#: Requests and statuses by which the public witness "litewitness" is tested (its tree heads are
+#: checkpoints of C2SP): key, size, root, signature, size before, proof, status. An unknown origin
+#: was 403 there; today's tlog-witness says 404.
+PUBLIC = bytes.fromhex("ffdc2d4d98e4124d3feaf788c0c2f9abfd796083d1f0495437f302ec79cf100f")
+TREE = "sigsum.org/v1/tree/4d6d8825a6bb689d459628312889dfbb0bcd41b5211d9e1ce768b0ff0309e56"
+ONE = (
+    1,
+    "2a" + "00" * 31,
+    "b7cf653aa9c565a1ca359db81bd3bc656ab2890c6ea4c0aec42295e80aa05049"
+    "423505026434f987923ccdf07d440c152cd59e736e5914d8ada8d7a4d51b2106",
+)
+THREE = (
+    3,
+    "45c088d4d939e9971298811f227d1295eaad57bbafae55cd71c171e7de48c25d",
+    "655bb4871d15bc05032d67eece88900c4863a27f190393b99176391577f5def9"
+    "71b023d9a418c3226b7b7ea47b33686d9b3849451dadc6b07c007c595af1ea0a",
+)
+FIVE = (
+    5,
+    "42bb57ad06420afa4882c4a63ac6a1ec77480b330b2f20dfc53a0caa5f564e36",
+    "0fc43899968b48b5150b0e8fe7ad07b17c21c7056a6fe381deb0cd19ece103d5"
+    "9b2119b5dbe5d54d8a1262ce67f01245c5898b4b56f747495804a17a2eec0f0c",
+)
+LEAF = [f"2a{n:02x}" + "00" * 30 for n in range(5)]
+TO_THREE = [LEAF[1], LEAF[2]]
+FROM_ONE = [
+    LEAF[1],
+    "f9f50357e93def4078237b8aaea24ce1a3f5965a0f64ff26bebd99e30470d8b2",
+    LEAF[4],
+]
+FROM_THREE = [
+    LEAF[2],
+    LEAF[3],
+    "c2088815d65f60dbfa594d4e96504ab169cb6084bf0c132ab7c521fd2e0eba41",
+    LEAF[4],
+]
+OTHERS = [
+    ("2", ONE, 0, [], 200),
+    ("2", (*THREE[:2], THREE[2][:-1] + "b"), 1, TO_THREE, 403),
+    ("1", THREE, 1, TO_THREE, 404),
+    ("2", THREE, 1, [], 422),
+    ("2", THREE, 1, [LEAF[1], LEAF[2][:-1] + "1"], 422),
+    ("2", THREE, 1, TO_THREE, 200),
+    ("2", FIVE, 1, FROM_ONE, 409),
+    ("2", FIVE, 3, FROM_THREE, 200),
+]
+
+
+def test_the_cases_of_another_witness() -> None:
+    log = VerifierKey(TREE + "2", PUBLIC)
+    seen: list[bytes] = []
+    for digit, (size, root, signature), old, proof, status in OTHERS:
+        origin = TREE + digit
+        text = f"{origin}\n{size}\n{forge.b64(bytes.fromhex(root))}\n"
+        blob = VerifierKey(origin, PUBLIC).id + bytes.fromhex(signature)
+        signed = f"{text}\n\u2014 {origin} {forge.b64(blob)}\n".encode()
+        asked = Request(old, tuple(map(bytes.fromhex, proof)), signed)
+        found = decide(Request.parse(asked.encode()), {log.name: [log]}, seen)
+        assert found.status == status
+        if status == 200:
+            seen.append(signed)
+
+
+def test_a_body_made_by_another_log_is_read_as_it_came() -> None:
+    """A whole body, with its signature line, of the same witness's tests."""
+    public = bytes.fromhex("52c05edad1bf5feffa81354faae59a655d9a9a1a793ed2f62c39c26c0be2aecd")
+    origin = "sigsum.org/v1/tree/985ea163f5af026723561354f51f2ebcdcf2af809ce254ccfb64aa9aadd80f90"
+    body = (
+        f"old 0\n\n{origin}\n1\nKgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n\u2014 {origin} "
+        "7BKT0gOfNZ1J0So9unY3BZtm2YkPIoNYM/dce0Z2avJDs8dxN6ts9bOSwwrVrbjm6P9K3ZxpK6jJngOG6YvGGzV/lwo=\n"
+    )
+    log = VerifierKey(origin, public)
+    assert decide(Request.parse(body.encode()), {origin: [log]}, []).status == 200
