@@ -45,6 +45,7 @@ def status(archive: ArchiveOption = Path(), as_json: JsonOption = False) -> None
             "anchored": anchored.state == "anchored",
             "anchor": anchored.members(),
             "anchor_advice": anchoring.advice(held),
+            "anchor_failures": anchoring.failures(held),
             "warnings": place.warnings(archive),
         }
     if as_json:
@@ -55,7 +56,7 @@ def status(archive: ArchiveOption = Path(), as_json: JsonOption = False) -> None
         f"{counts['recordings']} groups of matching footage; "
         f"{found['entries']} entries.")  # fmt: skip
     say(f"The newest entry that is no anchor: {safe(anchored)}.")
-    for line in found["anchor_advice"]:
+    for line in (*found["anchor_advice"], *found["anchor_failures"]):
         say(f"! {safe(line)}")
     rows = [(party, per_party.get(party, 0)) for party in found["parties"]]
     rows += [(p, n) for p, n in sorted(per_party.items()) if p not in found["parties"]]
