@@ -27,7 +27,7 @@ from tests.integration.test_packages import collect_sheet, sheet_rows
 from tests.unit.checker.subject import check as checker
 from witnessmark import settings
 from witnessmark.anchoring.http import Door
-from witnessmark.archive import Archive, anchoring, checking, stamps
+from witnessmark.archive import Archive, anchoring, backing_up, checking, stamps
 from witnessmark.archive import anchoring_by_file as by_file
 from witnessmark.archive.stamps import Outcome
 from witnessmark.cli.app import app
@@ -623,3 +623,14 @@ def test_what_a_package_gets(
     found, (problem,) = stamps.for_package(archive)
     assert sorted(found[covered]) == ["calendar.ots", "the-first.tsr"]
     assert "The First over the checkpoint" in problem
+
+
+def test_a_backup_takes_along_what_is_pinned(
+    archive: Archive, first: Authority, tmp_path: Path
+) -> None:
+    go(name(archive, first))
+    backing_up.backup(archive, tmp_path / "backup")
+    with Archive.open(tmp_path / "backup") as copy:
+        checked = checking.check(copy)
+        assert (checked.problems, checked.notes, checked.anchors) == ([], [], 1)
+        assert states(go(copy)) == ["nothing_new"]

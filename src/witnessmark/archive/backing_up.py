@@ -55,6 +55,10 @@ def backup(
             snapshot.unlink(missing_ok=True)
     if (own := archive.folder / settings.FILE).exists():
         write_file(target / settings.FILE, own.read_bytes(), 0o644)
+    for name in archive.settings.anchors.files:
+        # beside the settings alone: a path that leads elsewhere leads there from the backup too
+        if Path(name).name == name and (archive.folder / name).is_file():
+            write_file(target / name, (archive.folder / name).read_bytes(), 0o644)
     return counts
 
 
