@@ -35,11 +35,14 @@ torture: $(READY) tools  ## long fault injection: kills, full disks, power cuts
 fuzz: $(READY)  ## mutations of every format that others write
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ)
 
-tools:  ## strace, for the tests that make disks fail; without it they are left out
-	@command -v strace >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
-	  && { apt-get install -qq -y strace >/dev/null 2>&1 \
-	    || { apt-get update -qq >/dev/null && apt-get install -qq -y strace >/dev/null; }; } } \
-	  || echo "strace is missing and cannot be installed here: faults and power cuts are not tested"
+tools:  ## strace, Chromium and exFAT, for tests that need them; what is missing is said, and left out
+	@for tool in strace chromium exfatprogs exfat-fuse; do \
+	  dpkg -s $$tool >/dev/null 2>&1 || command -v $$tool >/dev/null && continue; \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	    && { apt-get install -qq -y $$tool >/dev/null 2>&1 \
+	      || { apt-get update -qq >/dev/null && apt-get install -qq -y $$tool >/dev/null; }; } \
+	    || echo "$$tool is missing and cannot be installed here: tests that need it are left out"; \
+	done
 
 clean:
 	rm -rf $(VENV) .demo build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -50,6 +50,9 @@ class Blobs(Protocol):
     def names(self) -> Iterator[str]:
         """All names, in any order."""
 
+    def remove(self, sha256: str) -> bool:
+        """Destroys the blob durably; whether it was there. Only what the record disposed of."""
+
 
 # --- the record --------------------------------------------------------------------------------
 
@@ -147,6 +150,25 @@ class LinkRow:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Gap:
+    """A transfer without a receipt: its entry, when it was recorded, how many objects."""
+
+    entry: int
+    at: str
+    objects: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MaterialRow:
+    """What a person says bears on what: the entry, both objects, `contradicts`, ..."""
+
+    entry: int
+    a: str
+    b: str
+    relation: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Member:
     """Milliseconds of an object that show a recording."""
 
@@ -235,6 +257,15 @@ class Queries(Protocol):
 
     def risk(self, entry: int) -> str:
         """The decision of a risk record. Raises `NotFound`."""
+
+    def custody_gaps(self, sha256: str | None = None) -> list[Gap]:
+        """Transfers without a receipt, of one object or all."""
+
+    def disposed(self, names: Sequence[str] | None = None) -> dict[str, int]:
+        """SHA-256 of destroyed bytes (of these names, or all) to the entry that says so."""
+
+    def materials(self, sha256: str | None = None) -> list[MaterialRow]:
+        """What people linked (`material.linked/1`), of one object or all."""
 
 
 # --- protected values --------------------------------------------------------------------------

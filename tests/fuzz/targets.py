@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import av
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from support import exports
 from support.forge import ots
@@ -20,6 +21,7 @@ from tests.conftest import ROOT
 from witnessmark.anchoring import blocks, calendars, certificates, tokens
 from witnessmark.collection import links, telegram_html, telegram_json
 from witnessmark.collection.telegram_message import Chat, MalformedError
+from witnessmark.custody import receipts
 from witnessmark.errors import BadInput, BadRecord, BadStamp
 from witnessmark.record import canonical, entries, note, tiles
 from witnessmark.record.checkpoint import Checkpoint
@@ -110,6 +112,13 @@ def _csv(data: bytes) -> None:
             repr(row)
 
 
+def _receipt(data: bytes) -> None:
+    """Whatever is read was signed as it stands: nothing that changed it passes."""
+    signed = receipts.Answer.decode(data)
+    again = receipts.Answer.decode(signed.encode())
+    assert again == signed, "two readings of one receipt"
+
+
 def _boxes(data: bytes) -> None:
     Container().examine(io.BytesIO(data), len(data))
 
@@ -174,6 +183,14 @@ def _headers(data: bytes) -> None:
     blocks.parse(data.decode("utf-8", errors="replace"))
 
 
+_SIGNER, _MOMENT = Ed25519PrivateKey.from_private_bytes(b"7" * 32), "2026-01-02T03:04:05Z"
+
+
+def _requests() -> list[bytes]:
+    asked = receipts.Request(origin="witnessmark/x", transfer=3, objects=("ab" * 32, "cd" * 32))
+    return [asked.encode(), dataclasses.replace(asked, receiver_key="").encode()]
+
+
 _SHEET = 'link,note\nhttps://a.example/1,"words, ""quoted"""\nhttps://b.example/2,=1+1\n'
 
 TARGETS: dict[str, Target] = {
@@ -188,6 +205,19 @@ TARGETS: dict[str, Target] = {
         lambda: _exported("messages*.html"), _telegram_html, (MalformedError,)
     ),
     "sheet of links": Target(lambda: [_SHEET.encode()], _csv, (BadInput,)),
+    "request for a receipt": Target(
+        lambda: [receipts.Request.decode(each).encode() for each in _requests()],
+        lambda data: receipts.Request.decode(data).encode(),
+        (BadInput,),
+    ),
+    "signed receipt": Target(
+        lambda: [
+            receipts.sign(receipts.Request.decode(each), _MOMENT, _SIGNER).encode()
+            for each in _requests()
+        ],
+        _receipt,
+        (BadInput,),
+    ),
     "MP4 boxes": Target(_movies, _boxes),
     "time-stamp": Target(
         lambda: [forged.Token(imprint_hash=f"sha{n}").response(_STAMPED) for n in (256, 512)],

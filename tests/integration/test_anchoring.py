@@ -27,7 +27,7 @@ from tests.integration.test_packages import collect_sheet, sheet_rows
 from tests.unit.checker.subject import check as checker
 from witnessmark import settings
 from witnessmark.anchoring.http import Door
-from witnessmark.archive import Archive, anchoring, backing_up, checking, stamps
+from witnessmark.archive import Archive, anchoring, backing_up, checking, restoring, stamps
 from witnessmark.archive import anchoring_by_file as by_file
 from witnessmark.archive.stamps import Outcome
 from witnessmark.cli.app import app
@@ -634,3 +634,5 @@ def test_a_backup_takes_along_what_is_pinned(
         checked = checking.check(copy)
         assert (checked.problems, checked.notes, checked.anchors) == ([], [], 1)
         assert states(go(copy)) == ["nothing_new"]
+    restoring.restore(tmp_path / "backup", tmp_path / "again")
+    assert (tmp_path / "again" / "first.pem").read_bytes() == first.roots.read_bytes()

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from witnessmark import __version__, settings
-from witnessmark.archive import protecting
+from witnessmark.archive import disposing, protecting
 from witnessmark.catalog import rebuild
 from witnessmark.catalog.projection import Projection
 from witnessmark.catalog.queries import SqlQueries
@@ -155,7 +155,9 @@ class Archive:
         archive.blobs.sweep()
         archive._sweep_downloads()
         archive._sweep_vault()
+        archive.update_catalog()
         protecting.finish(archive, _alive)
+        disposing.finish(archive, _alive)
         return archive
 
     @staticmethod
@@ -166,7 +168,15 @@ class Archive:
             shutil.copyfile(path, Path(copies.name) / path.name)
         archive = Archive(folder, databases=Path(copies.name))
         archive._copies = copies
+        archive.update_catalog()
         return archive
+
+    def update_catalog(self) -> None:
+        """Replays the record for a catalog of an earlier version: there are no migrations."""
+        with self.database.read() as connection:
+            outdated = rebuild.outdated(connection)
+        if outdated:
+            self.rebuild()
 
     def _sweep_downloads(self) -> None:
         """Removes what cut-off downloads left, when no run is under way."""

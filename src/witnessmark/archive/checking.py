@@ -13,9 +13,10 @@ from witnessmark.archive import stamps
 from witnessmark.archive.archive import Archive
 from witnessmark.catalog.rebuild import Replay, projected_size
 from witnessmark.errors import BadRecord, NotFound, StoreFailure, WitnessmarkError
-from witnessmark.model import ObjectStored, Recorded, attachments
+from witnessmark.model import ObjectDisposed, ObjectStored, Recorded, attachments
 from witnessmark.ports import Journal
 from witnessmark.record.checkpoint import Checkpoint
+from witnessmark.record.custody import Transfers
 from witnessmark.record.history import History
 from witnessmark.record.note import parse
 from witnessmark.record.tiles import WIDTH, Tile, right_edge, split
@@ -49,36 +50,66 @@ def check(archive: Archive, on_progress: Callable[[int], None] = lambda _: None)
     What other processes append meanwhile is not looked at. `on_progress` is given the bytes
     hashed so far.
     """
-    checked, named = Checked(), _Named()
+    checked, named = check_record(archive)
+    _check_anchors(archive, checked)
+    _check_blobs(archive, checked, named, on_progress)
+    return checked
+
+
+def check_record(archive: Archive) -> tuple[Checked, Named]:
+    """Checks every entry, tile, checkpoint and catalog row; and what blobs the record names."""
+    checked, named = Checked(), Named()
     with closing(Replay()) as replay:
         try:
             _Record(archive.journal, checked, named, replay).check()
             _check_catalog(archive, checked, replay)
         except (BadRecord, StoreFailure, NotFound) as error:
             checked.problems.append((error.code, error.what))
-    _check_anchors(archive, checked)
-    _check_blobs(archive, checked, named, on_progress)
-    return checked
+    return checked, named
 
 
-class _Named(dict[str, int]):
-    """Blobs that entries name, with their sizes."""
+class Named(dict[str, int]):
+    """Blobs that entries name, with their sizes.
+
+    Attributes:
+        since: name to the index of the first entry that names it.
+        disposed: names of bytes that the record says were destroyed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.since: dict[str, int] = {}
+        self.disposed: set[str] = set()
 
     def add(self, recorded: Recorded) -> None:
-        if isinstance(recorded.said, ObjectStored):
-            self[recorded.said.sha256] = recorded.said.size
-        self.update({each.sha256: each.size for each in attachments(recorded.said)})
+        """Takes in the next entry."""
+        match recorded.said:
+            case ObjectStored(sha256=name, size=size):
+                self._name(name, size, recorded.index)
+            case ObjectDisposed(objects=gone):
+                self.disposed |= {each.sha256 for each in gone}
+        for each in attachments(recorded.said):
+            self._name(each.sha256, each.size, recorded.index)
+
+    def _name(self, name: str, size: int, index: int) -> None:
+        self[name] = size
+        self.since.setdefault(name, index)
+
+    def kept(self) -> dict[str, int]:
+        """Those that are to be there, with their sizes."""
+        return {name: size for name, size in self.items() if name not in self.disposed}
 
 
 class _Record:
     """One pass over the record up to the head that it had at the start."""
 
-    def __init__(self, journal: Journal, checked: Checked, named: _Named, replay: Replay) -> None:
+    def __init__(self, journal: Journal, checked: Checked, named: Named, replay: Replay) -> None:
         self._journal = journal
         self._checked = checked
         self._named = named
         self._replay = replay
         self._history = History()
+        self._transfers = Transfers()
         self._frontier = Frontier()
         self._tiles: dict[int, list[bytes]] = {}
         self._last_at = ""
@@ -104,9 +135,13 @@ class _Record:
             )
         for tile in right_edge(head.size):
             self._check_tile(tile, self._tiles.get(tile.level, []))
+        for index in self._transfers.open:
+            gap = f"Open gap in custody: the transfer of entry {index} has no receipt."
+            self._checked.notes.append(gap)
 
     def _take(self, recorded: Recorded) -> None:
         self._history.add(recorded)
+        self._transfers.add(recorded, self._history.origin)
         self._named.add(recorded)
         self._replay.add(recorded)
         self._frontier.add(recorded.leaf)
@@ -177,11 +212,18 @@ def _check_anchors(archive: Archive, checked: Checked) -> None:
 
 
 def _check_blobs(
-    archive: Archive, checked: Checked, named: _Named, on_progress: Callable[[int], None]
+    archive: Archive, checked: Checked, named: Named, on_progress: Callable[[int], None]
 ) -> None:
     present = sorted(archive.blobs.names())
-    for sha256 in sorted(named.keys() - set(present)):
+    for sha256 in sorted(named.kept().keys() - set(present)):
         checked.problems.append(("object_missing", f"The object {sha256} is gone."))
+    for sha256 in sorted(named.disposed & set(present)):
+        what = f"The object {sha256} was disposed of, and its bytes are still here."
+        checked.problems.append(("disposed_held", what))
+    if named.disposed:
+        checked.notes.append(
+            f"{len(named.disposed)} objects or attachments were disposed of; their names stay."
+        )
     if orphans := set(present) - named.keys():
         checked.notes.append(
             f"{len(orphans)} files in objects/ are not in the record (yet): a run is under way "

@@ -169,3 +169,37 @@ class Tables:
             sa.Column("field", sa.Text, nullable=False),
             index("erased_entry", "entry"),
         )
+        #: things given out of hand; without a receipt, an open gap
+        self.transfers = table(
+            "transfers",
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("at", sa.Text, nullable=False),
+            sa.Column("receipt", sa.Integer),
+        )
+        self.transferred = table(
+            "transferred",
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("transfer", sa.Integer, nullable=False),
+            sa.Column("object", sa.Integer, nullable=False),
+            index("transferred_transfer", "transfer"),
+            index("transferred_object", "object"),
+        )
+        #: bytes that were destroyed: objects, and attachments made from them
+        self.disposed = table(
+            "disposed",
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("by_entry", sa.Integer, nullable=False),
+            sa.Column("short", sa.Integer, nullable=False),
+            sa.Column("sha256", sa.LargeBinary, nullable=False),
+            index("disposed_short", "short"),
+        )
+        #: what people say bears on what
+        self.materials = table(
+            "materials",
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("a", sa.Integer, nullable=False),
+            sa.Column("b", sa.Integer, nullable=False),
+            sa.Column("relation", sa.Text, nullable=False),
+            index("materials_a", "a"),
+            index("materials_b", "b"),
+        )

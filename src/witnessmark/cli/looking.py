@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -24,7 +25,7 @@ def status(archive: ArchiveOption = Path(), as_json: JsonOption = False) -> None
 
     Example: witnessmark status --archive ~/archive
     """
-    from witnessmark.archive import anchoring
+    from witnessmark.archive import anchoring, custodying, restoring
     from witnessmark.custody import place
 
     with opened(archive, reading=True) as held:
@@ -46,8 +47,13 @@ def status(archive: ArchiveOption = Path(), as_json: JsonOption = False) -> None
             "anchor": anchored.members(),
             "anchor_advice": anchoring.advice(held),
             "anchor_failures": anchoring.failures(held),
+            "restored": restoring.stands(archive),
+            "audited": _last_audit(held),
+            "disposed": len(held.queries.disposed()),
+            "custody_gaps": [dataclasses.asdict(gap) for gap in held.queries.custody_gaps()],
             "warnings": place.warnings(archive),
         }
+        gaps = list(custodying.gap_sentences(held))
     if as_json:
         dump(found)
         return
@@ -67,8 +73,30 @@ def status(archive: ArchiveOption = Path(), as_json: JsonOption = False) -> None
     for name, number in left.items():
         if number:
             say(f"Left to do: {number} {name}.")
-    for warning in found["warnings"]:
+    if stood := found["restored"]:
+        say(f"! Restored at {safe(stood.get('restored_at'))} from a backup of size "
+            f"{safe(stood.get('size'))}: what was recorded after that backup is lost.")  # fmt: skip
+    if (last := found["audited"]) is None:
+        say("Never audited: 'witnessmark audit' reads every copy.")
+    else:
+        say(f"Last audit {last['at']}: {last['places']} places, {last['bad']} bad copies remained.")
+    if found["disposed"]:
+        say(f"{found['disposed']} objects or attachments were disposed of; their names stay.")
+    for warning in (*gaps, *found["warnings"]):
         say(f"! {warning}")
+
+
+def _last_audit(held: Archive) -> dict[str, Any] | None:
+    from witnessmark.model import FixityAudited
+
+    acts = held.queries.acts(FixityAudited.TYPE)
+    if not acts:
+        return None
+    recorded = held.journal.entry(acts[-1])
+    said = recorded.said
+    assert isinstance(said, FixityAudited)
+    bad = sum(each.missing + each.changed - each.repaired for each in said.places)
+    return {"at": recorded.entry.at, "places": len(said.places), "bad": bad}
 
 
 def _left(held: Archive) -> dict[str, int]:
@@ -150,6 +178,15 @@ def _show_footage(held: Archive, as_json: bool) -> None:
                     f"{_dates(seen['dates'])}")  # fmt: skip
     if not recordings and not as_json:
         say("No matching footage is recorded. 'witnessmark match' looks for it.")
+    if not as_json:
+        _say_gaps(held)
+
+
+def _say_gaps(held: Archive, name: str | None = None) -> None:
+    from witnessmark.archive import custodying
+
+    for gap in custodying.gap_sentences(held, name):
+        say(f"! {gap}")
 
 
 def _standing(held: Archive) -> Callable[[str], Standing]:
@@ -194,6 +231,8 @@ def _show_object(held: Archive, name: str, as_json: bool) -> None:
     findings = [held.journal.entry(index) for index in held.queries.findings(row.sha256)]
     links = held.queries.links(row.sha256)
     stands = _standing(held)(row.sha256)
+    materials = held.queries.materials(row.sha256)
+    disposed = held.queries.disposed([row.sha256]).get(row.sha256)
     if as_json:
         dump(
             {
@@ -205,10 +244,17 @@ def _show_object(held: Archive, name: str, as_json: bool) -> None:
                 "sightings": sightings,
                 "findings": [dict(each.entry.fields) for each in findings],
                 "links": [[link.a, link.b, link.relation, link.score] for link in links],
+                "materials": [dataclasses.asdict(each) for each in materials],
+                "disposed_by": disposed,
+                "custody_gaps": [
+                    dataclasses.asdict(gap) for gap in held.queries.custody_gaps(row.sha256)
+                ],
             }
         )
         return
     say(f"{row.sha256}\n  {row.kind}, {size(row.size)}; entry {row.entry}; {safe(stands)}")
+    if disposed is not None:
+        say(f"  disposed of: its bytes are gone (entry {disposed})")
     for each in sightings:
         say(f"  seen: entry {each['entry']}, channel of {safe(each['party'])}"
             f"{_dates(each['dates'])}")  # fmt: skip
@@ -219,6 +265,9 @@ def _show_object(held: Archive, name: str, as_json: bool) -> None:
     for link in links:
         other = link.b if link.a == row.sha256 else link.a
         say(f"  {link.relation.replace('_', ' ')}: {other[:12]}, score {link.score}")
+    for said in materials:
+        say(f"  {said.a[:12]} {said.relation} {said.b[:12]}, a person says (entry {said.entry})")
+    _say_gaps(held, row.sha256)
 
 
 def _show_entry(held: Archive, index: int, as_json: bool) -> None:
@@ -343,7 +392,33 @@ def _add_person(
         say(f"{added} added. Each person opens the vault with their own passphrase.")
 
 
+def fields(
+    type_name: Annotated[
+        str, typer.Argument(metavar="TYPE", help="Only this entry type; its beginning will do.")
+    ] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """What entries may say: the rule of every field, and which are protected.
+
+    Example: witnessmark fields sighting
+    """
+    from witnessmark.errors import NotFound
+    from witnessmark.model.fields import table as rules
+
+    found = {name: each for name, each in rules().items() if name.startswith(type_name)}
+    if not found:
+        raise NotFound(f"There is no entry type '{type_name}'.", todo="'witnessmark fields'.")
+    if as_json:
+        dump({name: [dataclasses.asdict(rule) for rule in each] for name, each in found.items()})
+        return
+    for name, each in found.items():
+        say(name)
+        for rule in each:
+            say(f"  {'*' if rule.kind == 'protected' else ' '} {rule}")
+    say("* a commitment stands in the entry; the value is sealed, can be disclosed and erased.")
+
+
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
-    for command in (status, show, log, keys):
+    for command in (status, show, log, keys, fields):
         app.command()(command)

@@ -132,10 +132,10 @@ class SqlJournal:
         if size is not None:
             query = query.where(CHECKPOINTS.c.size == size)
         with self._database.read() as connection:
-            note: bytes | None = connection.scalar(query)
+            note = connection.scalar(query)
         if note is None:
             raise NotFound("The record has no checkpoint of that size.")
-        return note
+        return _bytes(note)
 
     def notes(self) -> Iterator[tuple[int, bytes]]:
         """See `Journal.notes`. Reads in pages, as `read` does."""
@@ -147,7 +147,7 @@ class SqlJournal:
             if not page:
                 return
             for size, note in page:
-                yield size, note
+                yield size, _bytes(note)
             after = page[-1][0]
 
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[Recorded]:
@@ -162,7 +162,7 @@ class SqlJournal:
             if not page:
                 return
             for index, body in page:
-                yield recorded(index, body)
+                yield recorded(index, _bytes(body))
             start = page[-1][0] + 1
 
     def entry(self, index: int) -> Recorded:
@@ -184,7 +184,7 @@ def _head(connection: sa.Connection) -> Checkpoint | None:
     row = connection.execute(query).first()
     if row is None and last is None:
         return None
-    head = Checkpoint.parse(parse(row.note).text) if row else None
+    head = Checkpoint.parse(parse(_bytes(row.note)).text) if row else None
     if (
         head is None
         or row is None
@@ -192,6 +192,13 @@ def _head(connection: sa.Connection) -> Checkpoint | None:
     ):
         raise _damaged()
     return head
+
+
+def _bytes(value: object) -> bytes:
+    """`value`, which SQLite would give out as text or a number if somebody put that in."""
+    if not isinstance(value, bytes):
+        raise _damaged()
+    return value
 
 
 def _damaged() -> StoreFailure:
@@ -208,8 +215,9 @@ def _reader(connection: sa.Connection) -> Callable[[Tile], bytes]:
         query = sa.select(TILES.c.hashes).where(
             TILES.c.level == tile.level, TILES.c.tile == tile.index
         )
-        hashes: bytes | None = connection.scalar(query)
-        if hashes is None or len(hashes) < tile.width * HASH_SIZE:
+        found = connection.scalar(query)
+        hashes = b"" if found is None else _bytes(found)
+        if len(hashes) < tile.width * HASH_SIZE:
             raise NotFound(f"The record has no {tile.path}.")
         return hashes[: tile.width * HASH_SIZE]
 

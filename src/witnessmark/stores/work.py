@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -48,6 +49,35 @@ QUESTIONS = sa.Table(
     sa.Column("size", sa.Integer, nullable=False),
     sa.Column("nonce", sa.Text, nullable=False),
 )
+
+
+AUDIT = sa.Table(
+    "audit",
+    tables,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("started_at", sa.Text, nullable=False),
+)
+AUDITED = sa.Table(
+    "audited",
+    tables,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("place", sa.Text, primary_key=True),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("repaired", sa.Boolean, nullable=False),
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Look:
+    """A copy that an audit read: `what` is empty, or `missing`, `changed`, `unreadable`."""
+
+    name: str
+    place: str
+    size: int
+    what: str = ""
+    repaired: bool = False
 
 
 class WorkDb:
@@ -150,6 +180,36 @@ class WorkDb:
         with self._database.read() as connection:
             row = connection.execute(query).first()
         return (row.size, int(row.nonce)) if row else None
+
+    def audit(self) -> tuple[str, str] | None:
+        """Key and start of the audit that was begun and not ended."""
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(AUDIT.c.key, AUDIT.c.started_at)).first()
+        return (row.key, row.started_at) if row else None
+
+    def begin_audit(self, key: str, started_at: str) -> None:
+        """Forgets any earlier audit and begins one."""
+        with self._database.write() as connection:
+            for table in (AUDIT, AUDITED):
+                connection.execute(sa.delete(table))
+            connection.execute(sa.insert(AUDIT), {"key": key, "started_at": started_at})
+
+    def audited(self) -> list[Look]:
+        """What the audit under way has read."""
+        with self._database.read() as connection:
+            return [Look(*row) for row in connection.execute(sa.select(AUDITED))]
+
+    def add_audited(self, looks: Iterable[Look]) -> None:
+        """Puts down what was read."""
+        if rows := [dataclasses.asdict(each) for each in looks]:
+            with self._database.write() as connection:
+                connection.execute(sa.insert(AUDITED), rows)
+
+    def end_audit(self) -> None:
+        """The audit under way is in the record now."""
+        with self._database.write() as connection:
+            for table in (AUDIT, AUDITED):
+                connection.execute(sa.delete(table))
 
     def close(self) -> None:
         """Closes the file."""
