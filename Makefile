@@ -35,9 +35,9 @@ torture: $(READY) tools  ## long fault injection: kills, full disks, power cuts
 fuzz: $(READY)  ## mutations of every format that others write
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ)
 
-tools:  ## strace and Chromium, for tests that need them; what is missing is said, and left out
-	@for tool in strace chromium; do \
-	  command -v $$tool >/dev/null && continue; \
+tools:  ## strace, Chromium and exFAT, for tests that need them; what is missing is said, and left out
+	@for tool in strace chromium exfatprogs exfat-fuse; do \
+	  dpkg -s $$tool >/dev/null 2>&1 || command -v $$tool >/dev/null && continue; \
 	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 	    && { apt-get install -qq -y $$tool >/dev/null 2>&1 \
 	      || { apt-get update -qq >/dev/null && apt-get install -qq -y $$tool >/dev/null; }; } \

@@ -2077,6 +2077,9 @@ def check_bag(root: str) -> Bag:
         unknown = walk(bag)
     if bag.read("bagit.txt", SMALL, "bag_declaration") != DECLARATION:
         refuse("bag_declaration", "This is not the declaration of BagIt 1.0 in UTF-8.", "bagit.txt")
+    if "bag-info.txt" in bag.files and (version := stated_version(bag)) not in ("", "1"):
+        words = f"It is of format {version}, this checker knows 1: get a newer checker."
+        refuse("newer_version", words, "bag-info.txt")
     unknown += [path for path in bag.files if not is_known_file(path)]
     if unknown:
         name = unknown[0].rpartition("/")[2]
@@ -2242,18 +2245,21 @@ def check_hashes(bag: Bag) -> None:
 
 def check_oxum(bag: Bag) -> None:
     """`Payload-Oxum` counts the bytes and files of the payload."""
-    text = bag.read("bag-info.txt", SMALL, "bag_info").decode("utf-8", "replace")
-    versions = re.findall(r"^Witnessmark-Package: ([1-9][0-9]{0,8})$", text, re.MULTILINE)
-    named = re.findall(r"^witnessmark-package\b", text, re.MULTILINE | re.IGNORECASE)
-    if len(versions) != 1 or len(named) != 1:
+    if not stated_version(bag):
         refuse("bag_info", "The version of the package's format is not stated.", "bag-info.txt")
-    if versions != ["1"]:
-        words = f"It is of format {versions[0]}, this checker knows 1: get a newer checker."
-        refuse("newer_version", words, "bag-info.txt")
+    text = bag.read("bag-info.txt", SMALL, "bag_info").decode("utf-8", "replace")
     stated = re.findall(r"^Payload-Oxum:(.*)$", text, re.MULTILINE | re.IGNORECASE)
     sizes = [size for path, size in bag.files.items() if path.startswith("data/")]
     if [value.strip(" ") for value in stated] != [f"{sum(sizes)}.{len(sizes)}"]:
         refuse("oxum", "`Payload-Oxum` is missing, repeated, or does not fit.", "bag-info.txt")
+
+
+def stated_version(bag: Bag) -> str:
+    """The version of the format when `bag-info.txt` states one and no other, else nothing."""
+    text = bag.read("bag-info.txt", SMALL, "bag_info").decode("utf-8", "replace")
+    versions = re.findall(r"^Witnessmark-Package: ([1-9][0-9]{0,8})$", text, re.MULTILINE)
+    named = re.findall(r"^witnessmark-package\b", text, re.MULTILINE | re.IGNORECASE)
+    return versions[0] if len(versions) == len(named) == 1 else ""
 
 
 @dataclass

@@ -70,3 +70,9 @@ class NotFound(WitnessmarkError):
     """The thing named is not in this archive."""
 
     code = "not_found"
+
+
+class BadStamp(BadRecord):
+    """A stamp that somebody gave does not hold; `code` is the reason that the record gets."""
+
+    code = "malformed"

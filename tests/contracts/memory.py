@@ -43,6 +43,9 @@ class MemoryBlobs:
     def names(self) -> Iterator[str]:
         return iter(sorted(self._blobs))
 
+    def remove(self, sha256: str) -> bool:
+        return self._blobs.pop(sha256, None) is not None
+
     def _find(self, sha256: str) -> bytes:
         if sha256 not in self._blobs:
             raise NotFound("no such object")

@@ -167,6 +167,15 @@ register(
     "newer_version",
     bent(replace("bag-info.txt", b"Package: 1", b"Package: 2"), "tags"),
 )
+
+
+def newer(files: b.Files) -> None:
+    """A later format may know files that this one does not."""
+    files["bag-info.txt"] = files["bag-info.txt"].replace(b"Package: 1", b"Package: 7")
+    files["letter.txt"] = b"of format 7"
+
+
+register("newer_version_with_new_files", "newer_version", bent(newer, "tags"))
 for name, new in {
     "no_version": b"Other: 1",
     "version_zero": b"Witnessmark-Package: 0",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import hashlib
 import io
 import json
 import tempfile
@@ -11,18 +12,30 @@ from collections.abc import Callable
 from pathlib import Path
 
 import av
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from support import exports
+from support.forge import ots
+from support.forge import tokens as forged
 from tests.conftest import ROOT
+from tests.unit.record.test_cosignature import ANSWER, EXAMPLE, SEED, WITNESS
+from tests.unit.record.test_witnessing import BODY, LOG, request
+from tests.unit.record.test_witnessing import note as checkpoint
+from witnessmark.anchoring import blocks, calendars, certificates, tokens
 from witnessmark.collection import links, telegram_html, telegram_json
 from witnessmark.collection.telegram_message import Chat, MalformedError
-from witnessmark.errors import BadInput, BadRecord
+from witnessmark.custody import receipts
+from witnessmark.errors import BadInput, BadRecord, BadStamp
 from witnessmark.record import canonical, entries, note, tiles
 from witnessmark.record.checkpoint import Checkpoint
+from witnessmark.record.cosignature import WitnessKey, check, cosign, parse_lines
 from witnessmark.record.proof import Proof
+from witnessmark.record.witnessing import Answer, Request, Status, decide
 from witnessmark.verification.examinations.container import Container
 
 VECTORS = ROOT / "spec" / "vectors"
+#: What the witness under test has seen: seven entries.
+SEEN = checkpoint(7)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +95,27 @@ def _verifier_key(data: bytes) -> None:
     assert str(note.VerifierKey.parse(text)) == text
 
 
+def _witness_key(data: bytes) -> None:
+    text = data.decode("utf-8", errors="replace")
+    assert str(WitnessKey.parse(text)) == text
+
+
+def _question(data: bytes) -> None:
+    asked = Request.parse(data)
+    assert asked.encode() == data, "two spellings of one question"
+    logs = {LOG.name: [LOG], EXAMPLE.split("\n")[0]: [LOG]}
+    verdict = decide(asked, logs, [SEEN])
+    assert verdict.status != Status.COSIGNED or data in _questions(), "an edited one was accepted"
+
+
+def _answer(data: bytes) -> None:
+    answer = Answer.parse(data)
+    if answer.status is Status.COSIGNED:
+        lines = parse_lines(data)
+        assert "".join(line.line for line in lines).encode() == data
+        check(note.parse(SEEN).text, lines, WITNESS)
+
+
 def _tile(data: bytes) -> None:
     tiles.parse_path(data.decode("ascii", errors="replace"))
 
@@ -106,6 +140,13 @@ def _csv(data: bytes) -> None:
             repr(row)
 
 
+def _receipt(data: bytes) -> None:
+    """Whatever is read was signed as it stands: nothing that changed it passes."""
+    signed = receipts.Answer.decode(data)
+    again = receipts.Answer.decode(signed.encode())
+    assert again == signed, "two readings of one receipt"
+
+
 def _boxes(data: bytes) -> None:
     Container().examine(io.BytesIO(data), len(data))
 
@@ -118,6 +159,16 @@ def _entries() -> list[bytes]:
         base64.b64decode(each["bytes"])
         for each in json.loads((VECTORS / "entries.json").read_text(encoding="utf-8"))["valid"]
     ]
+
+
+def _questions() -> list[bytes]:
+    return [BODY, *(request(7, size).encode() for size in (7, 8, 21, 40))]
+
+
+def _answers() -> list[bytes]:
+    text = note.parse(SEEN).text
+    own = cosign(text, SEED, WITNESS.name, 1_767_333_600).line.line.encode()
+    return [own, own + ANSWER.encode(), b"refused 409\n7\n", b"refused 422\n" + SEEN]
 
 
 def _exported(pattern: str) -> list[bytes]:
@@ -153,6 +204,31 @@ def _movies() -> list[bytes]:
     return found
 
 
+_STAMPED = b"origin.example.org\n5\nAAAA\n"
+_TREE = ots.fork(ots.append(b"x" * 9, ots.hashed(ots.block(700_000))), ots.hashed(ots.pending()))
+
+
+def _token(data: bytes) -> None:
+    tokens.check(data, _STAMPED, [certificates.certificate(forged.ROOT.der)])
+
+
+def _calendar_proof(data: bytes) -> None:
+    found = calendars.read(data, hashlib.sha256(_STAMPED).digest())
+    assert found.promises or found.blocks
+
+
+def _headers(data: bytes) -> None:
+    blocks.parse(data.decode("utf-8", errors="replace"))
+
+
+_SIGNER, _MOMENT = Ed25519PrivateKey.from_private_bytes(b"7" * 32), "2026-01-02T03:04:05Z"
+
+
+def _requests() -> list[bytes]:
+    asked = receipts.Request(origin="witnessmark/x", transfer=3, objects=("ab" * 32, "cd" * 32))
+    return [asked.encode(), dataclasses.replace(asked, receiver_key="").encode()]
+
+
 _SHEET = 'link,note\nhttps://a.example/1,"words, ""quoted"""\nhttps://b.example/2,=1+1\n'
 
 TARGETS: dict[str, Target] = {
@@ -161,11 +237,35 @@ TARGETS: dict[str, Target] = {
     "checkpoint note": Target(lambda: _vectors("checkpoints.json", "note"), _checkpoint),
     "proof": Target(lambda: _vectors("proofs.json", "file"), _proof),
     "verifier key": Target(lambda: _vectors("checkpoints.json", "key"), _verifier_key),
+    "witness key": Target(lambda: [str(WITNESS).encode()], _witness_key),
+    "witness question": Target(_questions, _question),
+    "witness answer": Target(_answers, _answer),
     "tile path": Target(lambda: [b"tile/0/x001/x234/067", b"tile/1/000.p/4"], _tile),
     "Telegram JSON export": Target(lambda: _exported("result.json"), _telegram_json),
     "Telegram HTML export": Target(
         lambda: _exported("messages*.html"), _telegram_html, (MalformedError,)
     ),
     "sheet of links": Target(lambda: [_SHEET.encode()], _csv, (BadInput,)),
+    "request for a receipt": Target(
+        lambda: [receipts.Request.decode(each).encode() for each in _requests()],
+        lambda data: receipts.Request.decode(data).encode(),
+        (BadInput,),
+    ),
+    "signed receipt": Target(
+        lambda: [
+            receipts.sign(receipts.Request.decode(each), _MOMENT, _SIGNER).encode()
+            for each in _requests()
+        ],
+        _receipt,
+        (BadInput,),
+    ),
     "MP4 boxes": Target(_movies, _boxes),
+    "time-stamp": Target(
+        lambda: [forged.Token(imprint_hash=f"sha{n}").response(_STAMPED) for n in (256, 512)],
+        _token,
+    ),
+    "OpenTimestamps proof": Target(lambda: [ots.proof(_STAMPED, _TREE)], _calendar_proof),
+    "block headers": Target(
+        lambda: [ots.line(5, ots.header(bytes(32), 5)).encode()], _headers, (BadInput, BadStamp)
+    ),
 }

@@ -35,6 +35,13 @@ def change(archive: Archive, *statements: str) -> None:
     connection.close()
 
 
+def test_a_catalog_of_an_earlier_version_is_replayed(filled: Archive) -> None:
+    change(filled, "DROP TABLE transfers", "DROP TABLE disposed")
+    with Archive.open(filled.folder) as again:
+        assert again.queries.disposed() == {}
+        assert codes(again) == []
+
+
 def test_a_whole_archive_holds(filled: Archive) -> None:
     checked = checking.check(filled)
     assert checked.problems == []

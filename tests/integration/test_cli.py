@@ -14,16 +14,30 @@ import time
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from support import edits, footage
 from tests.conftest import ROOT
-from witnessmark.cli.app import app, spread
+from witnessmark.cli.app import PHASES, app, spread
 from witnessmark.cli.output import safe, size
 
-COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
+
+def _commands(group: Any, above: str = "") -> dict[str, Any]:
+    """All commands by their words; those of a group as `group command`."""
+    found: dict[str, Any] = {}
+    for name, each in group.commands.items():
+        if hasattr(each, "commands"):
+            found |= _commands(each, f"{above}{name} ")
+        if getattr(each, "invoke_without_command", True):
+            found[above + name] = each
+    return found
+
+
+COMMANDS = _commands(get_command(app))
 SCOPE = {
     "purpose": "tests",
     "parties": ["Party A", "Party B"],
@@ -83,8 +97,19 @@ def test_every_command_is_explained_with_an_example(name: str) -> None:
     assert any("--json" in option.opts for option in COMMANDS[name].params), name
 
 
+def test_every_command_has_its_phase() -> None:
+    listed = [name for names in PHASES.values() for name in names]
+    assert {name.split()[0] for name in COMMANDS} <= set(listed), "say in cli.app.PHASES where"
+    assert len(listed) == len(set(listed))
+    shown = CliRunner().invoke(app, ["--help"]).output
+    assert "More" not in shown
+    places = [shown.index(f"{phase}:") for phase in PHASES]
+    assert places == sorted(places)
+    assert places[2] < shown.index("audit ") < places[3]
+
+
 def test_the_readme_names_no_other_command() -> None:
-    named = set(re.findall(r"`witnessmark (\w+)`", (ROOT / "README.md").read_text()))
+    named = set(re.findall(r"`witnessmark ([\w ]+)`", (ROOT / "README.md").read_text()))
     assert named == set(COMMANDS)
 
 

@@ -13,7 +13,7 @@ from tests.conftest import CHEAP, SECRET
 from tests.integration.test_collecting import collect, sightings, size
 from tests.integration.test_packages import hand_over
 from witnessmark.archive import Archive, checking, protecting
-from witnessmark.errors import Erased, Locked, NotFound, Refused
+from witnessmark.errors import BadInput, Erased, Locked, NotFound, Refused
 
 NAME, PHONE, PLACE = "Zhirayr Canaryan", "+374 55 010 203", "40.181501"
 HANDLE, WORDS = "canary_handle_77", "the canary sings at midnight"
@@ -179,6 +179,30 @@ def test_a_second_signature_is_checked(archive: Archive, export: Path) -> None:
     forged = dataclasses.replace(second, signing=archive.working_person().signing)
     protecting.disclose(archive, entry, ["caption"], "reason", forged)
     assert [code for code, _ in checking.check(archive).problems] == ["entry_signature"]
+
+
+def test_none_some_or_all_values_can_be_chosen(archive: Archive, export: Path) -> None:
+    collect(archive, export)
+    entries = list(archive.journal.read())
+    first = next(e.index for e in entries if e.entry.type == "sighting.recorded/1")
+    every = protecting.listed(archive, entries)
+    assert protecting.select(archive, entries, []) == []
+    assert protecting.select(archive, entries, ["all"]) == every
+    assert (0, "person_name") in {(each.entry, each.field) for each in every}
+    some = protecting.select(archive, entries, ["caption", f"{first}:author"])
+    assert {each.field for each in some} == {"caption", "author"}
+    assert [each.entry for each in some if each.field == "author"] == [first]
+    assert len([each for each in some if each.field == "caption"]) == 3
+    here = [e for e in entries if e.index == first]
+    assert {each.entry for each in protecting.select(archive, here, ["all"])} == {first}
+    protecting.erase(archive, first, ["caption"], "reason")
+    assert [each.field for each in protecting.listed(archive, here) if not each.held] == ["caption"]
+    again = protecting.select(archive, entries, ["caption"])
+    assert [each.entry for each in again] == [each.entry for each in some
+                                              if each.field == "caption"][1:]  # fmt: skip
+    for wrong in ("nothing", f"{first}:nothing", "0:caption", "999999:caption", ":caption"):
+        with pytest.raises(BadInput):
+            protecting.select(archive, entries, [wrong])
 
 
 def test_disclosing_takes_a_person_and_a_reason(archive: Archive, export: Path) -> None:

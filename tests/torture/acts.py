@@ -7,18 +7,28 @@ A state is a folder with `archive/` and `out/`, which acts write to; a source st
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from support import checker
-from tests.conftest import SECRET
-from witnessmark.archive import Archive, backing_up, collecting, handing_over, protecting
+from tests.conftest import CHEAP, SECRET
+from witnessmark.archive import (
+    Archive,
+    auditing,
+    backing_up,
+    collecting,
+    disposing,
+    handing_over,
+    protecting,
+    restoring,
+)
 from witnessmark.archive.handing_over import RISKS, HandOver
 from witnessmark.collection import run as room
 from witnessmark.collection.run import Channel
-from witnessmark.errors import Erased
+from witnessmark.errors import Erased, Refused
 from witnessmark.model import ExportMade, SightingRecorded, ValueErased
 
 
@@ -151,6 +161,48 @@ def _exported(state: Path, source: Path) -> None:
     _package_is_whole(state, "package")
 
 
+# --- dispose ------------------------------------------------------------------------------------
+
+_SECOND = b"their own passphrase for tests"
+
+
+def _two_people(state: Path, source: Path) -> None:
+    _collect(state, source)
+    with Archive.open(state / "archive") as archive:
+        archive.unlock(SECRET)
+        archive.add_person("A second person", _SECOND, CHEAP)
+
+
+def _dispose(state: Path, _: object) -> None:
+    with Archive.open(state / "archive") as archive:
+        archive.unlock(SECRET)
+        _told(archive)
+        disposing.dispose(
+            archive,
+            [archive.queries.objects()[0].sha256],
+            ground="out_of_scope",
+            reason="asked for",
+            second=protecting.second_person(archive, _SECOND),
+        )
+        tell("disposed")
+
+
+def _disposal_is_whole(state: Path, output: str) -> None:
+    with Archive.open(state / "archive") as archive:
+        name = archive.queries.objects()[0].sha256
+        said = name in archive.queries.disposed()
+        assert archive.blobs.has(name) != said, "the record and the objects contradict each other"
+        assert said or "disposed" not in output.split()
+
+
+def _disposed(state: Path, source: Path) -> None:
+    try:
+        _dispose(state, source)
+    except Refused:
+        return  # done before the cut
+    _disposal_is_whole(state, "disposed")
+
+
 # --- backup -------------------------------------------------------------------------------------
 
 
@@ -174,9 +226,84 @@ def _backed_up(state: Path, source: Path) -> None:
     _backup_is_whole(state, "backup")
 
 
+# --- audit --------------------------------------------------------------------------------------
+
+
+def _spoilt(state: Path) -> Path:
+    """The copy that is bad in the backup."""
+    with Archive.open(state / "archive") as archive:
+        name = archive.queries.objects()[0].sha256
+    return state / "out" / "backup" / "objects" / name[:2] / name
+
+
+def _spoil_a_copy(state: Path, source: Path) -> None:
+    _collect(state, source)
+    _backup(state, source)
+    path = _spoilt(state)
+    path.chmod(0o644)
+    path.write_bytes(b"rotten")
+
+
+def _audit(state: Path, _: object) -> None:
+    with Archive.open(state / "archive") as archive:
+        _told(archive)
+        done = auditing.audit(archive, [state / "out" / "backup"])
+        if not done.remaining:
+            tell("mended")
+
+
+def _nothing_was_thrown_away(state: Path, output: str) -> None:
+    path = _spoilt(state)
+    aside = list((state / "out" / "backup" / "damaged").glob(f"{path.name}*"))
+    there = [each.read_bytes() for each in (path, *aside) if each.exists()]
+    assert b"rotten" in there, "the bad bytes are gone"
+    if path.exists() and path.read_bytes() != b"rotten":
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == path.name
+    elif path.exists():
+        assert "mended" not in output.split()
+
+
+def _audited(state: Path, source: Path) -> None:
+    _audit(state, source)
+    _nothing_was_thrown_away(state, "mended")
+    _backup_is_whole(state, "backup")
+
+
+# --- restore ------------------------------------------------------------------------------------
+
+
+def _back_up_first(state: Path, source: Path) -> None:
+    _collect(state, source)
+    _backup(state, source)
+
+
+def _restore(state: Path, _: object) -> None:
+    restoring.restore(state / "out" / "backup", state / "out" / "again")
+    tell("restored")
+
+
+def _all_or_nothing(state: Path, output: str) -> None:
+    from tests.torture import aftermath
+
+    made = state / "out" / "again"
+    assert made.exists() or "restored" not in output.split()
+    if made.exists():
+        aftermath.survey_archive(made, "")
+    aftermath.survey_archive(state / "out" / "backup", "")
+
+
+def _restored(state: Path, source: Path) -> None:
+    shutil.rmtree(state / "out" / "again", ignore_errors=True)
+    _restore(state, source)
+    _all_or_nothing(state, "restored")
+
+
 ACTS = {
     "collect": Act(_nothing, _collect, _nothing, _collected),
     "erase": Act(_collect, _erase, _erasure_is_whole, _erased),
     "export": Act(_collect, _export, _package_is_whole, _exported),
+    "dispose": Act(_two_people, _dispose, _disposal_is_whole, _disposed),
     "backup": Act(_collect, _backup, _backup_is_whole, _backed_up),
+    "audit": Act(_spoil_a_copy, _audit, _nothing_was_thrown_away, _audited),
+    "restore": Act(_back_up_first, _restore, _all_or_nothing, _restored),
 }

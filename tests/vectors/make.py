@@ -48,7 +48,13 @@ def entries() -> dict[str, Any]:
     fields = '{"\u20ac":null,"\U0001f600":[1,true],"\ufb33":"\u00e9\\n\\u0001"}'
     head = f'{{"about":[],"at":"2026-01-02T03:04:05Z",{by}'
     unknown = f'{head},"fields":{fields},"new":{{}},"type":"future.said/2"}}'
-    valid = [an_entry(n) for n in range(3)] + [unknown.encode()]
+
+    def nested(lists: int) -> bytes:
+        """Two levels of objects and so many lists."""
+        deep = "[" * lists + "]" * lists
+        return f'{head},"fields":{{"a":{deep}}},"type":"future.said/2"}}'.encode()
+
+    valid = [an_entry(n) for n in range(3)] + [unknown.encode(), nested(30)]
     good = an_entry(1)
     invalid = {
         "a space": good.replace(b'"about":', b'"about": '),
@@ -64,8 +70,7 @@ def entries() -> dict[str, Any]:
         "a trailing newline": good + b"\n",
         "an author by name": good.replace(key_id(VERIFIER.public).encode(), b"Jane"),
         "a type without a version": good.replace(b"object.stored/1", b"object.stored"),
-        "33 levels": b'{"about":[],' + by.encode() + b',"fields":{"a":' + b"[" * 33 + b"]" * 33
-        + b'},"type":"future.said/2"}',
+        "33 levels": nested(31),
         "a field of the wrong kind": good.replace(b'"size":1', b'"size":"1"'),
         "a hash in capitals": good.replace(b'"sha256":"', b'"sha256":"A', 1),
     }  # fmt: skip

@@ -1,0 +1,1 @@
+"""The network side of time and witnesses: authorities, calendars, co-signing."""

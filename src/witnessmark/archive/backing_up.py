@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 from witnessmark import settings
+from witnessmark.archive import disposing, places
 from witnessmark.archive.archive import Archive, is_alive
-from witnessmark.errors import BadInput, Refused, StoreFailure
+from witnessmark.errors import BadInput, NotFound, Refused, StoreFailure
 from witnessmark.record.checkpoint import Checkpoint
 from witnessmark.record.note import parse
 from witnessmark.record.tiles import node_reader
 from witnessmark.record.tree import root
-from witnessmark.stores.durable import make_folder, sync_file, sync_folder, write_file
+from witnessmark.stores import copies
+from witnessmark.stores.durable import make_folder, sync_folder, write_file
 from witnessmark.stores.snapshots import fold, newest_note, take
 
 #: Record, then vault: the order in which snapshots are taken.
 DATABASES = ("archive.db", "private.db")
-_CHUNK = 1 << 20
+#: Small files that lie beside them: settings, our key for others, and a try-out's key.
+BESIDE = (settings.FILE, "trust.txt", "scratch.key")
 _KEPT = "The backup was not touched."
 
 
@@ -38,6 +41,7 @@ def backup(
     Raises:
         BadInput: `target` is something else, or a backup of another archive.
         Refused: `target` has entries that this archive does not have, or is in use.
+        StoreFailure: the disk is full, or objects could not be copied; all others were.
     """
     _check_target(archive, target)
     make_folder(target / "objects")
@@ -45,17 +49,34 @@ def backup(
     try:
         for name, snapshot in snapshots.items():
             take(archive.folder / name, snapshot)
-        counts = _copy_objects(archive, target, on_progress)
+        counts, failed = _copy_objects(archive, target, on_progress)
         _settle(archive, target)
         for name, snapshot in reversed(snapshots.items()):
             snapshot.replace(target / name)
             sync_folder(target)
+        _remove_disposed(archive, target)
     finally:
         for snapshot in snapshots.values():
             snapshot.unlink(missing_ok=True)
-    if (own := archive.folder / settings.FILE).exists():
-        write_file(target / settings.FILE, own.read_bytes(), 0o644)
+    for name in BESIDE:
+        if (own := archive.folder / name).exists():
+            write_file(target / name, own.read_bytes())
+    places.remember(archive, target)
+    if failed:
+        raise StoreFailure(
+            f"{len(failed)} objects could not be copied: {'; '.join(failed[:5])}.",
+            kept="Everything else is in the backup.",
+            todo="'witnessmark audit' names and mends bad copies; then back up again.",
+            code="object_changed",
+        )
     return counts
+
+
+def _remove_disposed(archive: Archive, target: Path) -> None:
+    """Once the copy of the record says that bytes were destroyed, they go there too."""
+    gone = set(archive.queries.disposed())
+    for folder in (target / "objects", target / places.DAMAGED):
+        disposing.remove_named(folder, gone)
 
 
 def _check_target(archive: Archive, target: Path) -> None:
@@ -80,7 +101,16 @@ def _check_target(archive: Archive, target: Path) -> None:
         process = left.name.rpartition(".")[2].partition("-")[0]
         if not (process.isdecimal() and is_alive(int(process))):
             left.unlink()
+    sweep_partial(target)
     _settle(archive, target)
+
+
+def sweep_partial(target: Path) -> None:
+    """Removes half copies that killed processes left."""
+    for left in (target / "objects").glob("[0-9a-f][0-9a-f]/.*"):
+        process = left.name.rpartition(".")[2]
+        if not (process.isdecimal() and is_alive(int(process))):
+            left.unlink()
 
 
 def _settle(archive: Archive, target: Path) -> None:
@@ -96,12 +126,21 @@ def _settle(archive: Archive, target: Path) -> None:
                 database.with_name(name + suffix).unlink(missing_ok=True)
     sync_folder(target)
     if (target / DATABASES[0]).exists():
-        _check_prefix(archive, target)
+        check_prefix(archive, target)
 
 
-def _check_prefix(archive: Archive, target: Path) -> None:
-    """Refuses a backup whose record is not the beginning of ours."""
+def check_prefix(archive: Archive, target: Path) -> Checkpoint:
+    """The checkpoint of a backup, whose record must be the beginning of ours.
+
+    Raises:
+        BadInput: it is no backup, or one of another archive.
+        Refused: it has entries of its own.
+    """
     record = target / DATABASES[0]
+    if not record.is_file():
+        raise BadInput(
+            f"There is no backup in {target}.", kept=_KEPT, todo="Is it the right folder?"
+        )
     found = newest_note(record)
     theirs = Checkpoint.parse(parse(found).text) if found else None
     ours = archive.journal.head()
@@ -119,46 +158,57 @@ def _check_prefix(archive: Archive, target: Path) -> None:
             "backup with --archive and compare ('witnessmark log'), or choose another folder.",
             code="diverged",
         )
+    return theirs
 
 
 def _copy_objects(
     archive: Archive, target: Path, on_progress: Callable[[int, int], None]
-) -> dict[str, int]:
+) -> tuple[dict[str, int], list[str]]:
+    """Counts, and sentences about the objects that could not be read."""
     names = sorted(archive.blobs.names())
     counts = {"copied": 0, "held": 0, "bytes": 0}
+    failed = []
     for number, name in enumerate(names, 1):
-        size = archive.blobs.size(name)
-        copy = target / "objects" / name[:2] / name
-        if copy.exists() and copy.stat().st_size == size:
-            counts["held"] += 1
-        else:
-            _copy(archive, name, copy)
-            counts["copied"] += 1
-            counts["bytes"] += size
+        copy, size = target / "objects" / name[:2] / name, 0
+        try:
+            size = archive.blobs.size(name)
+            if copy.exists() and copy.stat().st_size == size:
+                counts["held"] += 1
+            else:
+                with archive.blobs.open(name) as source:
+                    copies.copy(source, copy, name)
+                counts["copied"] += 1
+                counts["bytes"] += size
+        except (NotFound, StoreFailure) as error:
+            if not archive.queries.disposed([name]):  # destroyed meanwhile by another program
+                failed.append(error.what.rstrip("."))
+        except OSError as error:
+            if (sentence := _no_room(error, target, size)) is not None:
+                raise sentence from error
+            if _readable(archive, name):
+                raise  # it is the other disk
+            failed.append(f"The object {name} cannot be read: {error.strerror}")
         on_progress(number, len(names))
-    return counts
+    return counts, failed
 
 
-def _copy(archive: Archive, name: str, copy: Path) -> None:
-    make_folder(copy.parent)
-    partial = copy.with_name(f".{name}.{os.getpid()}")
-    digest = hashlib.sha256()
+def _readable(archive: Archive, name: str) -> bool:
     try:
-        with archive.blobs.open(name) as source, open(partial, "wb") as out:
-            while block := source.read(_CHUNK):
-                digest.update(block)
-                out.write(block)
-            out.flush()
-            sync_file(out.fileno())
-        if digest.hexdigest() != name:
-            raise StoreFailure(
-                f"The object {name} was changed on the disk.",
-                kept="The backup keeps what it had.",
-                todo="Run 'witnessmark check' and restore the object from an older backup.",
-                code="object_changed",
-            )
-        partial.chmod(0o444)
-        partial.replace(copy)
-        sync_folder(copy.parent)
-    finally:
-        partial.unlink(missing_ok=True)
+        return copies.digest(archive.blobs.path(name)) == name
+    except OSError:
+        return False
+
+
+def _no_room(error: OSError, target: Path, size: int) -> StoreFailure | None:
+    """What to say when the other disk takes no more; None for anything else."""
+    kept = "What was copied so far stays; the same command goes on with what is left."
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        what, todo = f"The disk of {target} is full.", "Free some space there, or use a larger one."
+    elif error.errno == errno.EFBIG:
+        what = f"{target} cannot hold a file of {size} bytes."
+        todo = "FAT32 ends at 4 GiB: format the stick as exFAT."
+    elif error.errno == errno.EROFS:
+        what, todo = f"{target} can only be read.", "Is the stick's switch on 'lock'?"
+    else:
+        return None
+    return StoreFailure(what, kept=kept, todo=todo, code="disk_full")

@@ -9,16 +9,27 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import chain
 
+from witnessmark.archive import stamps
 from witnessmark.archive.archive import Archive
+from witnessmark.archive.witnessing import contradictions
 from witnessmark.catalog.rebuild import Replay, projected_size
 from witnessmark.errors import BadRecord, NotFound, StoreFailure, WitnessmarkError
-from witnessmark.model import ObjectStored, Recorded, attachments
+from witnessmark.model import (
+    CosignatureReceived,
+    ForkReported,
+    ObjectDisposed,
+    ObjectStored,
+    Recorded,
+    attachments,
+)
 from witnessmark.ports import Journal
 from witnessmark.record.checkpoint import Checkpoint
+from witnessmark.record.cosignature import WitnessKey, check_encoded
+from witnessmark.record.custody import Transfers
 from witnessmark.record.history import History
 from witnessmark.record.note import parse
-from witnessmark.record.tiles import WIDTH, Tile, right_edge, split
-from witnessmark.record.tree import Frontier, fold
+from witnessmark.record.tiles import WIDTH, Tile, node_reader, right_edge, split
+from witnessmark.record.tree import Frontier, fold, root
 
 _CHUNK = 1 << 20
 
@@ -28,13 +39,14 @@ class Checked:
     """What was looked at and what does not hold.
 
     Attributes:
-        entries, checkpoints, blobs, bytes: how many were checked.
+        entries, checkpoints, anchors, blobs, bytes: how many were checked.
         problems: (code, sentence), empty when everything holds.
         notes: sentences about what is in order and worth knowing.
     """
 
     entries: int = 0
     checkpoints: int = 0
+    anchors: int = 0
     blobs: int = 0
     bytes: int = 0
     problems: list[tuple[str, str]] = dataclasses.field(default_factory=list)
@@ -47,38 +59,73 @@ def check(archive: Archive, on_progress: Callable[[int], None] = lambda _: None)
     What other processes append meanwhile is not looked at. `on_progress` is given the bytes
     hashed so far.
     """
-    checked, named = Checked(), _Named()
-    with closing(Replay()) as replay:
-        try:
-            _Record(archive.journal, checked, named, replay).check()
-            _check_catalog(archive, checked, replay)
-        except (BadRecord, StoreFailure, NotFound) as error:
-            checked.problems.append((error.code, error.what))
+    checked, named = check_record(archive)
+    _check_anchors(archive, checked)
     _check_blobs(archive, checked, named, on_progress)
     return checked
 
 
-class _Named(dict[str, int]):
-    """Blobs that entries name, with their sizes."""
+def check_record(archive: Archive) -> tuple[Checked, Named]:
+    """Checks every entry, tile, checkpoint and catalog row; and what blobs the record names."""
+    checked, named = Checked(), Named()
+    with closing(Replay()) as replay:
+        try:
+            record = _Record(archive.journal, checked, named, replay)
+            record.check()
+            record.check_outside()
+            _check_catalog(archive, checked, replay)
+        except (BadRecord, StoreFailure, NotFound) as error:
+            checked.problems.append((error.code, error.what))
+    checked.notes += contradictions(archive)
+    return checked, named
+
+
+class Named(dict[str, int]):
+    """Blobs that entries name, with their sizes.
+
+    Attributes:
+        since: name to the index of the first entry that names it.
+        disposed: names of bytes that the record says were destroyed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.since: dict[str, int] = {}
+        self.disposed: set[str] = set()
 
     def add(self, recorded: Recorded) -> None:
-        if isinstance(recorded.said, ObjectStored):
-            self[recorded.said.sha256] = recorded.said.size
-        self.update({each.sha256: each.size for each in attachments(recorded.said)})
+        """Takes in the next entry."""
+        match recorded.said:
+            case ObjectStored(sha256=name, size=size):
+                self._name(name, size, recorded.index)
+            case ObjectDisposed(objects=gone):
+                self.disposed |= {each.sha256 for each in gone}
+        for each in attachments(recorded.said):
+            self._name(each.sha256, each.size, recorded.index)
+
+    def _name(self, name: str, size: int, index: int) -> None:
+        self[name] = size
+        self.since.setdefault(name, index)
+
+    def kept(self) -> dict[str, int]:
+        """Those that are to be there, with their sizes."""
+        return {name: size for name, size in self.items() if name not in self.disposed}
 
 
 class _Record:
     """One pass over the record up to the head that it had at the start."""
 
-    def __init__(self, journal: Journal, checked: Checked, named: _Named, replay: Replay) -> None:
+    def __init__(self, journal: Journal, checked: Checked, named: Named, replay: Replay) -> None:
         self._journal = journal
         self._checked = checked
         self._named = named
         self._replay = replay
         self._history = History()
+        self._transfers = Transfers()
         self._frontier = Frontier()
         self._tiles: dict[int, list[bytes]] = {}
         self._last_at = ""
+        self._cosigned: list[tuple[int, CosignatureReceived]] = []
 
     def check(self) -> None:
         """Raises `BadRecord`, `NotFound` or `StoreFailure` at the first thing that is wrong."""
@@ -101,9 +148,13 @@ class _Record:
             )
         for tile in right_edge(head.size):
             self._check_tile(tile, self._tiles.get(tile.level, []))
+        for index in self._transfers.open:
+            gap = f"Open gap in custody: the transfer of entry {index} has no receipt."
+            self._checked.notes.append(gap)
 
     def _take(self, recorded: Recorded) -> None:
         self._history.add(recorded)
+        self._transfers.add(recorded, self._history.origin)
         self._named.add(recorded)
         self._replay.add(recorded)
         self._frontier.add(recorded.leaf)
@@ -113,8 +164,47 @@ class _Record:
                 f"{self._last_at} to {recorded.entry.at}."
             )
         self._last_at = recorded.entry.at
+        match recorded.said:
+            case CosignatureReceived() as said:
+                self._cosigned.append((recorded.index, said))
+            case ForkReported() as fork:
+                self._checked.notes.append(
+                    f"FORK: entry {recorded.index} reports a checkpoint of {fork.size} entries "
+                    "under this archive's key that is of another record."
+                )
         self._checked.entries += 1
         self._grow(0, recorded.leaf)
+
+    def check_outside(self) -> None:
+        """Co-signatures hold, and are of this record; what is in doubt is counted."""
+        own = {key.public for _, key in self._history.archive_keys}
+        for index, said in self._cosigned:
+            try:
+                self._check_cosignature(said, own)
+            except BadRecord as error:
+                problem = f"The co-signature in entry {index} does not hold: {error.what}"
+                self._checked.problems.append(("cosignature", problem))
+        for key, after in sorted(self._history.suspect.items()):
+            until = self._history.revoked[key]
+            entries = self._journal.read(min(after, until), until)
+            doubted = [each.index for each in entries if each.entry.by == key]
+            if doubted:
+                self._checked.notes.append(
+                    f"SUSPECT: {len(doubted)} entries by {key}, from entry {doubted[0]} on, were "
+                    f"signed when that key was in doubt (entry {until} says from when)."
+                )
+
+    def _check_cosignature(self, said: CosignatureReceived, own: set[bytes]) -> None:
+        if not said.size <= self._checked.entries:
+            raise BadRecord("It is over more entries than there are.")
+        if said.size and root(said.size, node_reader(self._journal.tile)).hex() != said.root:
+            raise BadRecord("It is over another record.")
+        witness = WitnessKey.parse(said.witness)
+        if witness.public in own:
+            raise BadRecord("It is by the archive's own key.")
+        text = Checkpoint(self._history.origin, said.size, bytes.fromhex(said.root)).text
+        if check_encoded(text, said.signature, witness).instant != said.time:
+            raise BadRecord("Its time is another.")
 
     def _grow(self, level: int, value: bytes) -> None:
         """Collects hashes into tiles; a full one is compared with what is stored."""
@@ -156,12 +246,36 @@ def _check_catalog(archive: Archive, checked: Checked, replay: Replay) -> None:
         ]
 
 
+def _check_anchors(archive: Archive, checked: Checked) -> None:
+    """Every stamp is over its checkpoint, and leads to certificates that are pinned."""
+    try:
+        rows = archive.queries.anchors()
+    except StoreFailure as error:
+        if "catalog" not in dict(checked.problems):
+            checked.problems.append((error.code, error.what))
+        return
+    for row in rows:
+        name = f"The stamp by {row.authority} over the checkpoint of {row.size} entries"
+        try:
+            checked.notes += stamps.recheck(archive, row)
+        except WitnessmarkError as error:
+            checked.problems.append(("anchor", f"{name} does not hold: {error.what}"))
+        checked.anchors += 1
+
+
 def _check_blobs(
-    archive: Archive, checked: Checked, named: _Named, on_progress: Callable[[int], None]
+    archive: Archive, checked: Checked, named: Named, on_progress: Callable[[int], None]
 ) -> None:
     present = sorted(archive.blobs.names())
-    for sha256 in sorted(named.keys() - set(present)):
+    for sha256 in sorted(named.kept().keys() - set(present)):
         checked.problems.append(("object_missing", f"The object {sha256} is gone."))
+    for sha256 in sorted(named.disposed & set(present)):
+        what = f"The object {sha256} was disposed of, and its bytes are still here."
+        checked.problems.append(("disposed_held", what))
+    if named.disposed:
+        checked.notes.append(
+            f"{len(named.disposed)} objects or attachments were disposed of; their names stay."
+        )
     if orphans := set(present) - named.keys():
         checked.notes.append(
             f"{len(orphans)} files in objects/ are not in the record (yet): a run is under way "

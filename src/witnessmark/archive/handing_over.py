@@ -12,11 +12,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, TextIO
 
-from witnessmark.archive import outgoing, selecting, sharing
+from witnessmark.archive import custodying, outgoing, outside, selecting, sharing
 from witnessmark.archive.archive import Archive
 from witnessmark.archive.examining import Advance, nothing
 from witnessmark.archive.outgoing import NOTHING_LEFT
 from witnessmark.archive.selecting import COURT, PROFILES, SHARE
+from witnessmark.catalog.standing import Standings
 from witnessmark.custody.vault import commitments
 from witnessmark.errors import BadInput, Erased, NotFound, Refused
 from witnessmark.model import (
@@ -98,13 +99,14 @@ def export(
     _check_risk(archive, order.risk)
     entries = _entries(archive, order, advance)
     disclosures = _disclosures(archive, entries, order.disclose)
-    notices = tuple(filter(None, [_one_sided(archive)]))
+    objects = package.objects_of(entries, order.profile)
+    notices = _notices(archive, objects)
     contents = package.Contents(
         profile=order.profile,
         entries=entries,
         disclosures=disclosures,
-        earlier=(),
-        readme=_readme(archive, order, entries, notices),
+        earlier=outside.earlier(archive, entries, objects),
+        readme=_readme(archive, order, entries, objects, notices),
         checkers=checkers(),
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
     )
@@ -126,7 +128,11 @@ def export(
 
 
 def _readme(
-    archive: Archive, order: HandOver, entries: Sequence[Recorded], notices: Sequence[str]
+    archive: Archive,
+    order: HandOver,
+    entries: Sequence[Recorded],
+    objects: Sequence[str],
+    notices: Sequence[str],
 ) -> str:
     head = archive.journal.head()
     assert head is not None
@@ -134,9 +140,10 @@ def _readme(
         readme.Facts(
             origin=head.origin,
             size=head.size,
-            objects=len(package.objects_of(entries, order.profile)),
+            objects=len(objects),
             entries=len(entries),
             profile=order.profile,
+            outside=outside.standing(archive, entries, objects),
             hashes={name: hashlib.sha256(data).hexdigest() for name, data in checkers().items()},
         ),
         notices,
@@ -262,6 +269,13 @@ def _say(archive: Archive, order: HandOver, built: package.Built, disclosures: i
     )
 
 
+def _notices(archive: Archive, objects: Sequence[str]) -> tuple[str, ...]:
+    """What whoever reads the package must know of its limits."""
+    named = objects if archive.queries.custody_gaps() else ()
+    gaps = (sentence for name in named for sentence in custodying.gap_sentences(archive, name))
+    return tuple(filter(None, dict.fromkeys([_one_sided(archive), *gaps])))
+
+
 def _one_sided(archive: Archive) -> str:
     runs = Counter(row.party for row in archive.queries.runs())
     return readme.one_sided(archive.scope().parties, runs)
@@ -292,10 +306,14 @@ def export_sheet(archive: Archive, out: TextIO) -> int:
     """
     latest: dict[str, SightingRecorded] = {}
     taken: dict[str, SightingRecorded] = {}
+    stands: dict[str, str] = {}
+    standings = Standings(archive.queries.anchors())
     for recorded in archive.journal.read():
         seen = recorded.said
         if isinstance(seen, SightingRecorded) and seen.columns is not None:
             latest[seen.place] = seen
+            if seen.object or seen.place not in taken:
+                stands[seen.place] = str(standings.of(recorded.index, recorded.entry.at))
             if seen.object:
                 taken[seen.place] = seen
     rows = []
@@ -306,6 +324,7 @@ def export_sheet(archive: Archive, out: TextIO) -> int:
             "witnessmark_outcome": best.outcome,
             "witnessmark_reason": best.reason,
             "witnessmark_sha256": best.object or "",
+            "witnessmark_anchor": stands[place],
         }
         rows.append((ours, _columns(archive, last)))
     sheet.write(rows, out)

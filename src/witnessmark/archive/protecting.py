@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from witnessmark.custody.keys import Unlocked
 from witnessmark.custody.vault import commitments
-from witnessmark.errors import Erased, NotFound, Refused, StoreFailure
+from witnessmark.errors import BadInput, Erased, NotFound, Refused, StoreFailure
 from witnessmark.model import (
     FindingRecorded,
     Json,
+    ObjectDisposed,
     Protected,
+    Recorded,
     SightingRecorded,
     ValueDisclosed,
     ValueErased,
 )
 from witnessmark.model.protected import ValueRef
-from witnessmark.model.statement import Token
+from witnessmark.model.statement import STATEMENTS, Token
 from witnessmark.record.history import second_bytes
 
 if TYPE_CHECKING:
@@ -45,15 +47,64 @@ def values(archive: Archive, entry: int, fields: Sequence[str] = ()) -> dict[str
     return {name: found[name] for name in fields or found}
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Listed:
+    """A protected value of an entry; `held` is False once it was erased."""
+
+    entry: int
+    field: str
+    ref: Protected
+    held: bool
+
+
+def listed(archive: Archive, entries: Iterable[Recorded]) -> list[Listed]:
+    """All protected values of these entries, in order; works locked."""
+    return [
+        Listed(recorded.index, field, ref, archive.vault.holds(ref))
+        for recorded in entries
+        for field, ref in commitments(recorded).items()
+    ]
+
+
+def select(archive: Archive, entries: Iterable[Recorded], wanted: Sequence[str]) -> list[Listed]:
+    """The values of these entries that are to be disclosed; erased ones are left out.
+
+    Args:
+        wanted: nothing for none; `all`; or fields (`caption`), and fields of one entry
+            (`17:caption`).
+
+    Raises:
+        BadInput: no entry type has such a field, or no such value is among these entries.
+    """
+    known = set[str]().union(*(kind.protected_fields() for kind in STATEMENTS.values()))
+    every = listed(archive, entries)
+    chosen: set[tuple[int, str]] = set()
+    for word in wanted:
+        number, colon, name = word.rpartition(":")
+        found = {
+            (each.entry, each.field)
+            for each in every
+            if word == "all" or (each.field == name and (not colon or str(each.entry) == number))
+        }
+        if word != "all" and (name not in known or (colon and not found)):
+            raise BadInput(
+                f"There is no protected value '{word[:80]}' here.",
+                kept="Nothing was disclosed.",
+                todo=f"Say 'all', FIELD or ENTRY:FIELD; fields are: {', '.join(sorted(known))}.",
+            )
+        chosen |= found
+    return [each for each in every if each.held and (each.entry, each.field) in chosen]
+
+
 def disclose(
     archive: Archive, entry: int, fields: Sequence[str], reason: str, second: Unlocked | None = None
 ) -> dict[str, Json]:
     """Opens values for somebody and records that it was done; field to value."""
-    _need_reason(reason)
+    need_reason(reason)
     refs = values(archive, entry, fields)
     opened = {name: archive.vault.open(ref).value for name, ref in refs.items()}
     archive.say(
-        _signed(
+        with_second(
             archive,
             ValueDisclosed(
                 values=tuple(ValueRef(entry=entry, field=Token(name)) for name in opened),
@@ -82,7 +133,7 @@ def erase(
         everywhere: also every equal value of the same field, in all entries; and it is not
             collected again from anywhere. Otherwise it is not collected again from that place.
     """
-    _need_reason(reason)
+    need_reason(reason)
     refs = {(entry, name): ref for name, ref in values(archive, entry, fields).items()}
     if everywhere:
         refs |= _equal(archive, refs)
@@ -100,7 +151,7 @@ def erase(
     for start in range(0, len(order), _ENTRY_VALUES):
         part = order[start : start + _ENTRY_VALUES]
         archive.say(
-            _signed(
+            with_second(
                 archive,
                 ValueErased(
                     values=tuple(ValueRef(entry=n, field=Token(name)) for n, name in part),
@@ -159,10 +210,10 @@ def _place(archive: Archive, entry: int) -> str:
     return ""
 
 
-Act = TypeVar("Act", ValueDisclosed, ValueErased)
+Act = TypeVar("Act", ValueDisclosed, ValueErased, ObjectDisposed)
 
 
-def _signed(archive: Archive, said: Act, second: Unlocked | None) -> Act:
+def with_second(archive: Archive, said: Act, second: Unlocked | None) -> Act:
     """`said` with the second person's signature; as it is when done alone."""
     if second is None:
         return said
@@ -176,9 +227,9 @@ def second_person(archive: Archive, secret: bytes) -> Unlocked:
 
     Raises:
         Locked: it opens nobody's keys.
-        Refused: it is the person at work.
+        Refused: it is the person at work, or their key was revoked.
     """
-    second = archive.keyring.unlock(secret)
+    second = archive.identify(secret)
     if second.person == archive.working_person().person:
         raise Refused(
             "The second person is the first.",
@@ -188,7 +239,8 @@ def second_person(archive: Archive, secret: bytes) -> Unlocked:
     return second
 
 
-def _need_reason(reason: str) -> None:
+def need_reason(reason: str) -> None:
+    """Raises `Refused` for a reason that says nothing."""
     if not reason.strip():
         raise Refused(
             "The reason is not stated.", kept="Nothing was changed.", todo="Give --reason."

@@ -9,21 +9,27 @@ from __future__ import annotations
 import base64
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import sqlalchemy as sa
 
 from witnessmark.catalog.recordings import regroup
 from witnessmark.catalog.tables import Tables, part, short
-from witnessmark.errors import BadRecord
+from witnessmark.errors import BadRecord, Refused
 from witnessmark.model import (
+    AnchorReceived,
+    CosignatureReceived,
+    CustodyReceipted,
+    CustodyTransferred,
     Entry,
     FindingRecorded,
     Genesis,
     KeyRevoked,
     KeyRotated,
     LinkFound,
+    MaterialLinked,
+    ObjectDisposed,
     ObjectStored,
     PersonAdded,
     Recorded,
@@ -52,11 +58,17 @@ class Projection:
             FindingRecorded: self._findings,
             LinkFound: self._links,
             RiskRecorded: self._risks,
+            AnchorReceived: self._anchors,
             ValueErased: self._erased,
+            CosignatureReceived: self._cosignatures,
             Genesis: self._people,
             PersonAdded: self._people,
             KeyRotated: self._people,
             KeyRevoked: self._people,
+            CustodyTransferred: self._transfers,
+            CustodyReceipted: self._receipts,
+            ObjectDisposed: self._disposed,
+            MaterialLinked: self._materials,
         }
 
     def __call__(self, connection: sa.Connection, taken: Sequence[Recorded]) -> None:
@@ -111,17 +123,24 @@ class Projection:
         for recorded, each in said:
             if each.sha256 in known or each.sha256 in rows:
                 continue
-            parent = each.derived_from
             rows[each.sha256] = {
                 "id": recorded.index,
                 "short": short(each.sha256),
                 "sha256": bytes.fromhex(each.sha256),
                 "size": each.size,
                 "kind": each.kind,
-                "derived_from": self._need(connection, [parent])[parent] if parent else None,
+                "derived_from": self._parent(connection, each.derived_from, rows),
             }
         if rows:
             connection.execute(sa.insert(self.tables.objects), list(rows.values()))
+
+    def _parent(
+        self, connection: sa.Connection, name: str | None, rows: Mapping[str, Mapping[str, object]]
+    ) -> object:
+        """The key of what an object was derived from; it may come in the same append."""
+        if name is None:
+            return None
+        return rows[name]["id"] if name in rows else self._need(connection, [name])[name]
 
     def _run_key(self, connection: sa.Connection, run: str, first: dict[str, object]) -> int:
         """The key of a run; its row is made from `first`, when this is its first mention."""
@@ -230,6 +249,27 @@ class Projection:
         rows = [{"id": recorded.index, "decision": each.decision} for recorded, each in said]
         connection.execute(sa.insert(self.tables.risks), rows)
 
+    def _anchors(self, connection: sa.Connection, said: list[Said]) -> None:
+        # two programs at once ask the same authority: the first stamp said stays
+        rows = [
+            {
+                "id": recorded.index,
+                "size": each.size,
+                "root": bytes.fromhex(each.root),
+                "kind": each.kind,
+                "authority": each.authority,
+                "state": each.state,
+                "time": each.time,
+                "height": each.height,
+                "proof": bytes.fromhex(each.proof.sha256),
+                "chain": bytes.fromhex(each.chain.sha256) if each.chain else None,
+                "via": each.via,
+                "received_at": recorded.entry.at,
+            }
+            for recorded, each in said
+        ]
+        connection.execute(sa.insert(self.tables.anchors).prefix_with("OR IGNORE"), rows)
+
     def _erased(self, connection: sa.Connection, said: list[Said]) -> None:
         rows = [
             {"id": part(recorded.index, n), "by_entry": recorded.index, **_members(value)}
@@ -239,6 +279,21 @@ class Projection:
         if rows:
             connection.execute(sa.insert(self.tables.erased), rows)
 
+    def _cosignatures(self, connection: sa.Connection, said: list[Said]) -> None:
+        rows = [
+            {
+                "id": recorded.index,
+                "size": each.size,
+                "root": bytes.fromhex(each.root),
+                "public": each.witness.split("+", 2)[-1],
+                "witness": each.witness,
+                "time": each.time,
+                "signature": each.signature,
+            }
+            for recorded, each in said
+        ]
+        connection.execute(sa.insert(self.tables.cosignatures).prefix_with("OR IGNORE"), rows)
+
     def _people(self, connection: sa.Connection, said: list[Said]) -> None:
         table = self.tables.people
         for recorded, each in said:
@@ -246,6 +301,78 @@ class Projection:
                 change = sa.update(table).where(table.c.key == key).values(state=state)
                 if not connection.execute(change).rowcount:
                     connection.execute(sa.insert(table), {"key": key, "state": state})
+
+    def _transfers(self, connection: sa.Connection, said: list[Said]) -> None:
+        tables, rows = self.tables, []
+        objects = self._need(connection, {name for _, each in said for name in each.objects})
+        for recorded, each in said:
+            row = {"id": recorded.index, "at": recorded.entry.at}
+            connection.execute(sa.insert(tables.transfers), row)
+            rows += [
+                {"id": part(recorded.index, n), "transfer": recorded.index, "object": objects[name]}
+                for n, name in enumerate(each.objects)
+            ]
+        if rows:
+            connection.execute(sa.insert(tables.transferred), rows)
+
+    def _receipts(self, connection: sa.Connection, said: list[Said]) -> None:
+        table = self.tables.transfers
+        for recorded, each in said:
+            waiting = sa.update(table).where(table.c.id == each.transfer, table.c.receipt.is_(None))
+            if not connection.execute(waiting.values(receipt=recorded.index)).rowcount:
+                raise BadRecord(
+                    f"Entry {each.transfer} is no transfer that waits for a receipt.",
+                    code="receipt",
+                )
+
+    def _disposed(self, connection: sa.Connection, said: list[Said]) -> None:
+        rows = [
+            {
+                "id": part(recorded.index, n),
+                "by_entry": recorded.index,
+                "short": short(gone.sha256),
+                "sha256": bytes.fromhex(gone.sha256),
+            }
+            for recorded, each in said
+            for n, gone in enumerate(each.objects)
+        ]
+        if rows:
+            connection.execute(sa.insert(self.tables.disposed), rows)
+
+    def _materials(self, connection: sa.Connection, said: list[Said]) -> None:
+        objects = self._need(connection, {name for _, each in said for name in (each.a, each.b)})
+        rows = [
+            {
+                "id": recorded.index,
+                "a": objects[each.a],
+                "b": objects[each.b],
+                "relation": each.relation,
+            }
+            for recorded, each in said
+        ]
+        connection.execute(sa.insert(self.tables.materials), rows)
+
+
+class GuardedProjection(Projection):
+    """For what is being said now: refuses the word of a person whose key is not in force.
+
+    Between unlocking and saying, another process may have rotated or revoked that key.
+    """
+
+    def __call__(self, connection: sa.Connection, taken: Sequence[Recorded]) -> None:
+        """See `Projection`. Raises `Refused` too."""
+        authors = {each.entry.by for each in taken if each.entry.signature and each.index}
+        if authors:
+            p = self.tables.people
+            query = sa.select(p.c.key).where(p.c.key.in_(authors), p.c.state == "active")
+            if authors - set(connection.scalars(query)):
+                raise Refused(
+                    "The key that signs this is not in force: it was replaced or revoked.",
+                    kept="Nothing was added.",
+                    todo="'witnessmark keys list' says which keys are in force.",
+                    code="author",
+                )
+        super().__call__(connection, taken)
 
 
 def _key_changes(entry: Entry, said: Any) -> list[tuple[str, str]]:

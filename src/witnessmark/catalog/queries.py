@@ -15,7 +15,18 @@ from witnessmark.catalog.projection import Projection
 from witnessmark.catalog.tables import Tables, short
 from witnessmark.errors import NotFound
 from witnessmark.model import DatedBy, LinkSegment
-from witnessmark.ports import LinkRow, Member, ObjectRow, RunRow, Seen, SightingRow
+from witnessmark.ports import (
+    AnchorRow,
+    CosignatureRow,
+    Gap,
+    LinkRow,
+    MaterialRow,
+    Member,
+    ObjectRow,
+    RunRow,
+    Seen,
+    SightingRow,
+)
 
 Read = Callable[[], AbstractContextManager[sa.Connection]]
 _CHUNK = 500
@@ -93,7 +104,13 @@ class SqlQueries:
         """See `Queries.unexamined`."""
         o, f = self._tables.objects, self._tables.findings
         done = sa.select(f.c.object).where(f.c.check == check, f.c.version == version)
-        return self._object_rows(self._originals().where(o.c.id.not_in(done)))
+        gone = self._object_ids_of_disposed()
+        return self._object_rows(self._originals().where(o.c.id.not_in(done), o.c.id.not_in(gone)))
+
+    def _object_ids_of_disposed(self) -> sa.Select[Any]:
+        o, d = self._tables.objects, self._tables.disposed
+        same = (o.c.short == d.c.short) & (o.c.sha256 == d.c.sha256)
+        return sa.select(o.c.id).join(d, same)
 
     def _objects(self) -> sa.Select[Any]:
         o = self._tables.objects
@@ -221,6 +238,31 @@ class SqlQueries:
                 connection.scalars(sa.select(a.c.id).where(a.c.type.in_(types)).order_by(a.c.id))
             )
 
+    def anchors(self) -> list[AnchorRow]:
+        """See `Queries.anchors`."""
+        a = self._tables.anchors
+        with self._read() as connection:
+            rows = connection.execute(sa.select(a).order_by(a.c.size, a.c.id)).all()
+        found = [
+            AnchorRow(
+                entry=row.id,
+                size=row.size,
+                root=row.root.hex(),
+                kind=row.kind,
+                authority=row.authority,
+                state=row.state,
+                time=row.time,
+                height=row.height,
+                proof=row.proof.hex(),
+                chain=row.chain.hex() if row.chain is not None else None,
+                via=row.via,
+                received_at=row.received_at,
+            )
+            for row in rows
+        ]
+        kept = {(each.size, each.kind, each.authority) for each in found if each.stands}
+        return [r for r in found if r.stands or (r.size, r.kind, r.authority) not in kept]
+
     def erased(self, entry: int) -> set[str]:
         """See `Queries.erased`."""
         e = self._tables.erased
@@ -235,3 +277,76 @@ class SqlQueries:
         if decision is None:
             raise NotFound(f"Entry {entry} is not a risk record.")
         return decision
+
+    def custody_gaps(self, sha256: str | None = None) -> list[Gap]:
+        """See `Queries.custody_gaps`."""
+        t, d = self._tables.transfers, self._tables.transferred
+        query = (
+            sa.select(t.c.id, t.c.at, sa.func.count(d.c.id))
+            .outerjoin(d, d.c.transfer == t.c.id)
+            .where(t.c.receipt.is_(None))
+            .group_by(t.c.id)
+            .order_by(t.c.id)
+        )
+        if sha256 is not None:
+            key = self.object(sha256).entry
+            query = query.where(t.c.id.in_(sa.select(d.c.transfer).where(d.c.object == key)))
+        with self._read() as connection:
+            return [Gap(*row) for row in connection.execute(query)]
+
+    def disposed(self, names: Sequence[str] | None = None) -> dict[str, int]:
+        """See `Queries.disposed`."""
+        d = self._tables.disposed
+        query = sa.select(d.c.sha256, d.c.by_entry).order_by(d.c.id)
+        found: dict[str, int] = {}
+        with self._read() as connection:
+            if names is None:
+                rows = connection.execute(query).all()
+                return {sha256.hex(): entry for sha256, entry in rows}
+            for start in range(0, len(names), _CHUNK):
+                numbers = {short(name) for name in names[start : start + _CHUNK]}
+                for sha256, entry in connection.execute(query.where(d.c.short.in_(numbers))):
+                    found[sha256.hex()] = entry
+        return {name: found[name] for name in names if name in found}
+
+    def materials(self, sha256: str | None = None) -> list[MaterialRow]:
+        """See `Queries.materials`."""
+        m = self._tables.materials
+        a, b = self._tables.objects.alias("a"), self._tables.objects.alias("b")
+        query = (
+            sa.select(m.c.id, a.c.sha256, b.c.sha256, m.c.relation)
+            .join(a, a.c.id == m.c.a)
+            .join(b, b.c.id == m.c.b)
+            .order_by(m.c.id)
+        )
+        if sha256 is not None:
+            key = self.object(sha256).entry
+            query = query.where((m.c.a == key) | (m.c.b == key))
+        with self._read() as connection:
+            return [
+                MaterialRow(key, one.hex(), other.hex(), relation)
+                for key, one, other, relation in connection.execute(query)
+            ]
+
+    def cosignatures(self) -> list[CosignatureRow]:
+        """See `Queries.cosignatures`."""
+        c = self._tables.cosignatures
+        with self._read() as connection:
+            rows = connection.execute(sa.select(c).order_by(c.c.size, c.c.id)).all()
+        return [
+            CosignatureRow(
+                row.id,
+                row.size,
+                row.root.hex(),
+                row.witness,
+                row.time,
+                f"\u2014 {row.witness.partition('+')[0]} {row.signature}\n",
+            )
+            for row in rows
+        ]
+
+    def people(self) -> dict[str, str]:
+        """See `Queries.people`."""
+        p = self._tables.people
+        with self._read() as connection:
+            return {key: state for key, state in connection.execute(sa.select(p.c.key, p.c.state))}

@@ -76,6 +76,13 @@ def digests(connection: sa.Connection) -> dict[str, str]:
     return found
 
 
+def outdated(connection: sa.Connection) -> bool:
+    """Whether a catalog is there that lacks tables of this version."""
+    there = set(sa.inspect(connection).get_table_names())
+    wanted = {table.name for table in Tables().metadata.sorted_tables}
+    return bool(there & wanted) and not wanted <= there
+
+
 class Replay:
     """The catalog as the record says it, in a temporary database of its own."""
 

@@ -134,6 +134,23 @@ class Tables:
             sa.Column("type", sa.Text, nullable=False),
             index("acts_type", "type"),
         )
+        #: stamps from outside; `proof` is the blob that holds one
+        self.anchors = table(
+            "anchors",
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("size", sa.Integer, nullable=False),
+            sa.Column("root", sa.LargeBinary, nullable=False),
+            sa.Column("kind", sa.Text, nullable=False),
+            sa.Column("authority", sa.Text, nullable=False),
+            sa.Column("state", sa.Text, nullable=False),
+            sa.Column("time", sa.Text),
+            sa.Column("height", sa.Integer),
+            sa.Column("proof", sa.LargeBinary, nullable=False),
+            sa.Column("chain", sa.LargeBinary),
+            sa.Column("via", sa.Text, nullable=False),
+            sa.Column("received_at", sa.Text, nullable=False),
+            index("anchors_once", "size", "kind", "authority", "state", unique=True),
+        )
         self.people = table(
             "people",
             sa.Column("key", sa.Text, primary_key=True),
@@ -151,4 +168,50 @@ class Tables:
             sa.Column("entry", sa.Integer, nullable=False),
             sa.Column("field", sa.Text, nullable=False),
             index("erased_entry", "entry"),
+        )
+        #: things given out of hand; without a receipt, an open gap
+        self.transfers = table(
+            "transfers",
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("at", sa.Text, nullable=False),
+            sa.Column("receipt", sa.Integer),
+        )
+        self.transferred = table(
+            "transferred",
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("transfer", sa.Integer, nullable=False),
+            sa.Column("object", sa.Integer, nullable=False),
+            index("transferred_transfer", "transfer"),
+            index("transferred_object", "object"),
+        )
+        #: bytes that were destroyed: objects, and attachments made from them
+        self.disposed = table(
+            "disposed",
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("by_entry", sa.Integer, nullable=False),
+            sa.Column("short", sa.Integer, nullable=False),
+            sa.Column("sha256", sa.LargeBinary, nullable=False),
+            index("disposed_short", "short"),
+        )
+        #: what people say bears on what
+        self.materials = table(
+            "materials",
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("a", sa.Integer, nullable=False),
+            sa.Column("b", sa.Integer, nullable=False),
+            sa.Column("relation", sa.Text, nullable=False),
+            index("materials_a", "a"),
+            index("materials_b", "b"),
+        )
+        #: `public` is the key without its name: one public key counts once for a checkpoint
+        self.cosignatures = table(
+            "cosignatures",
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("size", sa.Integer, nullable=False),
+            sa.Column("root", sa.LargeBinary, nullable=False),
+            sa.Column("public", sa.Text, nullable=False),
+            sa.Column("witness", sa.Text, nullable=False),
+            sa.Column("time", sa.Text, nullable=False),
+            sa.Column("signature", sa.Text, nullable=False),
+            index("cosignatures_once", "size", "public", unique=True),
         )

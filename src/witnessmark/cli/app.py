@@ -7,15 +7,59 @@ import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
-from witnessmark.cli import handing_over, looking, making, verifying
+from witnessmark.cli import (
+    anchoring,
+    custody,
+    handing_over,
+    keeping,
+    keys,
+    looking,
+    making,
+    status,
+    verifying,
+    witnessing,
+)
 from witnessmark.cli.output import complain
 from witnessmark.errors import StoreFailure, WitnessmarkError
 
+#: Commands by phase of the work, as `--help` lists them.
+PHASES = {
+    "Begin": ("init", "status", "keys", "scope", "fields"),
+    "Collect": ("collect",),
+    "Preserve": ("check", "audit", "backup", "restore", "rebuild", "log"),
+    "Outside": ("anchor", "cosign", "witness"),
+    "Look into it": ("match", "examine", "show"),
+    "Custody": ("custody", "dispose"),
+    "Hand over": ("export", "derive", "disclose", "erase"),
+}
+
+
+class ByPhase(TyperGroup):
+    """`--help` with the commands under their phases."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Writes each phase with its commands; those without one come last."""
+        found = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        listed = {name for names in PHASES.values() for name in names}
+        rest = {"More": tuple(name for name in found if name not in listed)}
+        for phase, names in (PHASES | rest).items():
+            commands = [(name, each) for name in names if (each := found.get(name)) is not None]
+            rows = [
+                (name, each.get_short_help_str(formatter.width - 14)) for name, each in commands
+            ]
+            if rows:
+                with formatter.section(phase):
+                    formatter.write_dl(rows)
+
+
 app = typer.Typer(
     name="witnessmark",
+    cls=ByPhase,
     help="Collect, preserve, match, examine and hand over video evidence.\n\n"
     "Exit status: 0 fine; 1 something failed and is listed; 2 wrong use.",
     no_args_is_help=True,
@@ -23,8 +67,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (making, verifying, looking, handing_over):
+for module in (
+    making,
+    verifying,
+    status,
+    looking,
+    anchoring,
+    witnessing,
+    handing_over,
+    keeping,
+    custody,
+    keys,
+):
     module.register(app)
+
+
+#: Options that take all words up to the next option.
+_SPREAD = {"match": "--against", "audit": "--place"}
 
 
 def spread(arguments: Sequence[str], option: str) -> list[str]:
@@ -84,8 +143,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, _stop)
     signal.signal(signal.SIGTERM, _stop)
     arguments = sys.argv[1:]
-    if arguments[:1] == ["match"]:
-        arguments = spread(arguments, "--against")
+    if arguments[:1] and arguments[0] in _SPREAD:
+        arguments = spread(arguments, _SPREAD[arguments[0]])
     try:
         try:
             app(arguments)

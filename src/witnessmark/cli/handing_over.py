@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,16 +16,18 @@ from witnessmark.cli.options import (
     ArchiveOption,
     JsonOption,
     KeyFileOption,
+    SecondKeyOption,
+    SecondOption,
     entry_number,
     opened,
     read_table,
+    second_person,
 )
 from witnessmark.cli.output import dump, progress, safe, say, size
 from witnessmark.errors import BadInput, WitnessmarkError
 
 if TYPE_CHECKING:
     from witnessmark.archive import Archive
-    from witnessmark.custody.keys import Unlocked
 
 
 def export(
@@ -204,6 +205,7 @@ def backup(
     Example: witnessmark backup /media/stick/backup --archive ~/archive
     """
     from witnessmark.archive import backing_up
+    from witnessmark.custody import place
 
     with opened(archive) as held, progress("copying", quiet=as_json) as advance:
         counts = backing_up.backup(held, target, advance)
@@ -212,7 +214,10 @@ def backup(
     else:
         say(f"{counts['copied']} objects copied ({size(counts['bytes'])}), "
             f"{counts['held']} were there.")  # fmt: skip
+        for warning in place.warnings(target):
+            say(f"! {warning}")
         say(f"Try it: witnessmark check --archive {safe(target)}")
+        say(f"When it is needed: witnessmark restore {safe(target)} NEW-FOLDER")
 
 
 _Entry = Annotated[
@@ -220,40 +225,14 @@ _Entry = Annotated[
 ]
 _Fields = Annotated[list[str] | None, typer.Argument(help="Its protected fields; none: all.")]
 _Reason = Annotated[str, typer.Option(help="Why (sealed).")]
-_Second = Annotated[
-    bool, typer.Option("--second", help="A second person signs too, with their own passphrase.")
-]
-_SecondKey = Annotated[
-    Path | None, typer.Option("--second-key-file", help="The second person's key file.")
-]
-
-
-def _second(held: Archive, wanted: bool, key_file: Path | None) -> Unlocked | None:
-    """The second person, when there is one."""
-    from witnessmark.archive import protecting
-
-    if key_file is None and not wanted:
-        return None
-    if key_file is not None:
-        return protecting.second_person(held, key_file.read_bytes())
-    given = os.environ.get("WITNESSMARK_SECOND_PASSPHRASE")
-    if not given and sys.stdin.isatty():
-        given = typer.prompt("The second person's passphrase", hide_input=True)
-    if not given:
-        raise BadInput(
-            "The second person gave no passphrase.",
-            kept="Nothing was changed.",
-            todo="Set WITNESSMARK_SECOND_PASSPHRASE, or give --second-key-file.",
-        )
-    return protecting.second_person(held, os.fsencode(given))
 
 
 def disclose(
     entry: _Entry,
     fields: _Fields = None,
     reason: _Reason = "",
-    second: _Second = False,
-    second_key_file: _SecondKey = None,
+    second: SecondOption = False,
+    second_key_file: SecondKeyOption = None,
     archive: ArchiveOption = Path(),
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
@@ -265,7 +244,7 @@ def disclose(
     from witnessmark.archive import protecting
 
     with opened(archive, key_file, unlock=True) as held:
-        other = _second(held, second, second_key_file)
+        other = second_person(held, second, second_key_file)
         found = protecting.disclose(held, entry, fields or [], reason, other)
     if as_json:
         dump(found)
@@ -278,8 +257,8 @@ def erase(
     entry: _Entry,
     fields: _Fields = None,
     reason: _Reason = "",
-    second: _Second = False,
-    second_key_file: _SecondKey = None,
+    second: SecondOption = False,
+    second_key_file: SecondKeyOption = None,
     everywhere: Annotated[
         bool, typer.Option("--everywhere", help="Equal values of all other entries too.")
     ] = False,
@@ -297,7 +276,7 @@ def erase(
     if not yes and sys.stdin.isatty():
         typer.confirm("Erased values cannot be brought back. Erase them?", abort=True)
     with opened(archive, key_file, unlock=True) as held:
-        other = _second(held, second, second_key_file)
+        other = second_person(held, second, second_key_file)
         gone = protecting.erase(
             held, entry, fields or [], reason, second=other, everywhere=everywhere
         )

@@ -1,78 +1,22 @@
-"""`status`, `show`, `log`, `keys`."""
+"""`show`, `log`, `fields`."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from witnessmark.cli.options import ArchiveOption, JsonOption, KeyFileOption, entry_number, opened
-from witnessmark.cli.output import dump, safe, say, size, table
+from witnessmark.cli.output import dump, safe, say, size
 
 if TYPE_CHECKING:
     from witnessmark.archive import Archive
+    from witnessmark.catalog.standing import Standing
     from witnessmark.ports import SightingRow
-
-
-def status(archive: ArchiveOption = Path(), as_json: JsonOption = False) -> None:
-    """What the archive holds, for which parties, and what is left to do.
-
-    Example: witnessmark status --archive ~/archive
-    """
-    from witnessmark.custody import place
-
-    with opened(archive, reading=True) as held:
-        counts = held.queries.counts()
-        runs = held.queries.runs()
-        per_party = Counter(row.party or "unfinished run" for row in runs)
-        left = _left(held)
-        head = held.journal.head()
-        found: dict[str, Any] = {
-            "origin": held.origin,
-            "entries": head.size if head else 0,
-            **counts,
-            "runs_per_party": dict(per_party),
-            "parties": list(held.scope().parties),
-            "unfinished_runs": [row.run for row in runs if row.tally is None],
-            "left": left,
-            "anchored": False,
-            "warnings": place.warnings(archive),
-        }
-    if as_json:
-        dump(found)
-        return
-    say(f"{found['origin']}: {counts['objects']} objects ({size(counts['bytes'])}), "
-        f"{counts['sightings']} sightings, {counts['findings']} findings, "
-        f"{counts['recordings']} groups of matching footage; "
-        f"{found['entries']} entries.")  # fmt: skip
-    say("Unanchored: nothing outside proves yet when this record existed.")
-    rows = [(party, per_party.get(party, 0)) for party in found["parties"]]
-    rows += [(p, n) for p, n in sorted(per_party.items()) if p not in found["parties"]]
-    say("Runs per party's channels:")
-    table(rows)
-    if rows and any(n for _, n in rows) and any(not n for p, n in rows if p in found["parties"]):
-        say("! One-sided collection: some party's channels were never looked at.")
-    for name, number in left.items():
-        if number:
-            say(f"Left to do: {number} {name}.")
-    for warning in found["warnings"]:
-        say(f"! {warning}")
-
-
-def _left(held: Archive) -> dict[str, int]:
-    from importlib.metadata import entry_points
-
-    left = {}
-    for point in entry_points(group="witnessmark.examinations"):
-        check = point.load()()
-        left[f"objects without the check '{check.name}'"] = len(
-            held.queries.unexamined(check.name, check.version)
-        )
-    return left
 
 
 def show(
@@ -116,12 +60,14 @@ def _show_footage(held: Archive, as_json: bool) -> None:
     for row in held.queries.sightings():
         if row.sha256:
             sightings.setdefault(row.sha256, []).append(row)
+    stands = _standing(held)
     for number, (recording, members) in enumerate(sorted(recordings.items()), 1):
         rows: list[dict[str, Any]] = [
             {
                 "object": member.sha256,
                 "start": member.start / 1000,
                 "end": member.end / 1000,
+                "anchor": stands(member.sha256).members(),
                 "sightings": [_sighting(row) for row in sightings.get(member.sha256, [])],
             }
             for member in members
@@ -131,12 +77,37 @@ def _show_footage(held: Archive, as_json: bool) -> None:
             continue
         say(f"Matching footage {number}: {len(rows)} objects")
         for shown in rows:
-            say(f"  {shown['object'][:12]}  {shown['start']:.1f}-{shown['end']:.1f} s")
+            say(
+                f"  {shown['object'][:12]}  {shown['start']:.1f}-{shown['end']:.1f} s; "
+                f"{safe(stands(shown['object']))}"
+            )
             for seen in shown["sightings"]:
                 say(f"      channel of {safe(seen['party'] or 'unknown')}, {seen['source']}"
                     f"{_dates(seen['dates'])}")  # fmt: skip
     if not recordings and not as_json:
         say("No matching footage is recorded. 'witnessmark match' looks for it.")
+    if not as_json:
+        _say_gaps(held)
+
+
+def _say_gaps(held: Archive, name: str | None = None) -> None:
+    from witnessmark.archive import custodying
+
+    for gap in custodying.gap_sentences(held, name):
+        say(f"! {gap}")
+
+
+def _standing(held: Archive) -> Callable[[str], Standing]:
+    """How an object stands, by its name: the entry that first named it."""
+    from witnessmark.archive.anchoring import standings
+
+    found = standings(held)
+
+    def of(sha256: str) -> Standing:
+        entry = held.queries.object(sha256).entry
+        return found.of(entry, held.journal.entry(entry).entry.at)
+
+    return of
 
 
 def _sighting(row: SightingRow) -> dict[str, Any]:
@@ -167,6 +138,9 @@ def _show_object(held: Archive, name: str, as_json: bool) -> None:
     sightings = [_sighting(each) for each in held.queries.sightings(row.sha256)]
     findings = [held.journal.entry(index) for index in held.queries.findings(row.sha256)]
     links = held.queries.links(row.sha256)
+    stands = _standing(held)(row.sha256)
+    materials = held.queries.materials(row.sha256)
+    disposed = held.queries.disposed([row.sha256]).get(row.sha256)
     if as_json:
         dump(
             {
@@ -174,13 +148,21 @@ def _show_object(held: Archive, name: str, as_json: bool) -> None:
                 "size": row.size,
                 "kind": row.kind,
                 "entry": row.entry,
+                "anchor": stands.members(),
                 "sightings": sightings,
                 "findings": [dict(each.entry.fields) for each in findings],
                 "links": [[link.a, link.b, link.relation, link.score] for link in links],
+                "materials": [dataclasses.asdict(each) for each in materials],
+                "disposed_by": disposed,
+                "custody_gaps": [
+                    dataclasses.asdict(gap) for gap in held.queries.custody_gaps(row.sha256)
+                ],
             }
         )
         return
-    say(f"{row.sha256}\n  {row.kind}, {size(row.size)}; entry {row.entry}; unanchored")
+    say(f"{row.sha256}\n  {row.kind}, {size(row.size)}; entry {row.entry}; {safe(stands)}")
+    if disposed is not None:
+        say(f"  disposed of: its bytes are gone (entry {disposed})")
     for each in sightings:
         say(f"  seen: entry {each['entry']}, channel of {safe(each['party'])}"
             f"{_dates(each['dates'])}")  # fmt: skip
@@ -191,16 +173,23 @@ def _show_object(held: Archive, name: str, as_json: bool) -> None:
     for link in links:
         other = link.b if link.a == row.sha256 else link.a
         say(f"  {link.relation.replace('_', ' ')}: {other[:12]}, score {link.score}")
+    for said in materials:
+        say(f"  {said.a[:12]} {said.relation} {said.b[:12]}, a person says (entry {said.entry})")
+    _say_gaps(held, row.sha256)
 
 
 def _show_entry(held: Archive, index: int, as_json: bool) -> None:
+    from witnessmark.archive.anchoring import standings
+
     recorded = held.journal.entry(index)
     members = json.loads(recorded.body)
+    stands = standings(held).of(index, recorded.entry.at)
     if as_json:
         dump({"index": index, "leaf": recorded.leaf.hex(), "entry": members,
+              "anchor": stands.members(),
               "protected": _protected(held, index)})  # fmt: skip
         return
-    say(f"entry {index} of {held.origin}, leaf {recorded.leaf.hex()}")
+    say(f"entry {index} of {held.origin}, leaf {recorded.leaf.hex()}; {safe(stands)}")
     say(json.dumps(members, ensure_ascii=True, indent=2, sort_keys=True))
     _show_protected(held, index, indent="  ")
 
@@ -250,68 +239,33 @@ def log(
                 say(f"{each.index:>8}  {entry.at}  {entry.by[:12]}  {entry.type:<22} {about}")
 
 
-def keys(
-    add_person: Annotated[
-        str, typer.Option("--add-person", help="Give this person keys of their own.")
+def fields(
+    type_name: Annotated[
+        str, typer.Argument(metavar="TYPE", help="Only this entry type; its beginning will do.")
     ] = "",
-    new_key_file: Annotated[
-        Path | None, typer.Option("--new-key-file", help="That person's key file.")
-    ] = None,
-    archive: ArchiveOption = Path(),
-    key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The archive's key, to give to others by another way, and its people's key ids.
+    """What entries may say: the rule of every field, and which are protected.
 
-    Examples: witnessmark keys --archive ~/archive > our-archive.key;
-    witnessmark keys --add-person "Her Name"
+    Example: witnessmark fields sighting
     """
-    if add_person:
-        _add_person(add_person, new_key_file, archive, key_file, as_json)
-        return
-    from witnessmark.record.history import KEY_ENTRIES, History
+    from witnessmark.errors import NotFound
+    from witnessmark.model.fields import table as rules
 
-    with opened(archive, reading=True) as held:
-        history = History()
-        for index in held.queries.acts(*KEY_ENTRIES):
-            history.add(held.journal.entry(index))
-        if as_json:
-            dump({"archive": held.trust, "people": sorted(history.people),
-                  "revoked": sorted(history.revoked)})  # fmt: skip
-            return
-        say(f"# {held.origin}: people {', '.join(sorted(history.people))}")
-        say(held.trust)
-
-
-def _add_person(
-    name: str, new_key_file: Path | None, archive: Path, key_file: Path | None, as_json: bool
-) -> None:
-    import os
-    import sys
-
-    from witnessmark.errors import BadInput
-
-    given = new_key_file.read_bytes() if new_key_file else b""
-    if not given:
-        given = os.environ.get("WITNESSMARK_NEW_PASSPHRASE", "").encode()
-    if not given and sys.stdin.isatty():
-        prompt = "The new person's passphrase"
-        given = typer.prompt(prompt, hide_input=True, confirmation_prompt=True).encode()
-    if len(given) < 8:
-        raise BadInput(
-            "The new person has no passphrase of at least 8 characters.",
-            kept="Nothing was changed.",
-            todo="They set WITNESSMARK_NEW_PASSPHRASE, or give a --new-key-file.",
-        )
-    with opened(archive, key_file, unlock=True) as held:
-        added = held.add_person(name, given)
+    found = {name: each for name, each in rules().items() if name.startswith(type_name)}
+    if not found:
+        raise NotFound(f"There is no entry type '{type_name}'.", todo="'witnessmark fields'.")
     if as_json:
-        dump({"person": added})
-    else:
-        say(f"{added} added. Each person opens the vault with their own passphrase.")
+        dump({name: [dataclasses.asdict(rule) for rule in each] for name, each in found.items()})
+        return
+    for name, each in found.items():
+        say(name)
+        for rule in each:
+            say(f"  {'*' if rule.kind == 'protected' else ' '} {rule}")
+    say("* a commitment stands in the entry; the value is sealed, can be disclosed and erased.")
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
-    for command in (status, show, log, keys):
+    for command in (show, log, fields):
         app.command()(command)

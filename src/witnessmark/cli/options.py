@@ -17,6 +17,7 @@ from witnessmark.errors import BadInput
 
 if TYPE_CHECKING:
     from witnessmark.archive import Archive
+    from witnessmark.custody.keys import Unlocked
 
 SCRATCH_KEY = "scratch.key"
 
@@ -32,6 +33,13 @@ KeyFileOption = Annotated[
         envvar="WITNESSMARK_KEY_FILE",
         help="File that opens your keys, if not a passphrase.",
     ),
+]
+
+SecondOption = Annotated[
+    bool, typer.Option("--second", help="A second person signs too, with their own passphrase.")
+]
+SecondKeyOption = Annotated[
+    Path | None, typer.Option("--second-key-file", help="The second person's key file.")
 ]
 
 
@@ -93,3 +101,23 @@ def opened(
         if unlock and (given := secret(folder, key_file, ask=True)):
             archive.unlock(given)
         yield archive
+
+
+def second_person(held: Archive, wanted: bool, key_file: Path | None) -> Unlocked | None:
+    """The second person, by their own passphrase or key file. Raises `BadInput`."""
+    from witnessmark.archive import protecting
+
+    if key_file is None and not wanted:
+        return None
+    if key_file is not None:
+        return protecting.second_person(held, key_file.read_bytes())
+    given = os.environ.get("WITNESSMARK_SECOND_PASSPHRASE")
+    if not given and sys.stdin.isatty():
+        given = typer.prompt("The second person's passphrase", hide_input=True)
+    if not given:
+        raise BadInput(
+            "The second person gave no passphrase.",
+            kept="Nothing was changed.",
+            todo="Set WITNESSMARK_SECOND_PASSPHRASE, or give --second-key-file.",
+        )
+    return protecting.second_person(held, os.fsencode(given))

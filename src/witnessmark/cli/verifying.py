@@ -251,9 +251,12 @@ def check(
     if as_json:
         problems = [{"code": code, "what": what} for code, what in checked.problems]
         counts = {"entries": checked.entries, "blobs": checked.blobs, "bytes": checked.bytes}
+        counts["anchors"] = checked.anchors
         dump({**counts, "problems": problems, "notes": checked.notes})
     else:
         say(f"{checked.entries} entries, {checked.blobs} files, {size(checked.bytes)} looked at.")
+        if checked.anchors:
+            say(f"{checked.anchors} stamps from outside looked at.")
         for note in checked.notes:
             say(f"  note: {safe(note)}")
         for code, what in checked.problems:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import secrets
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, BinaryIO, cast
@@ -183,10 +183,14 @@ class Run:
         places = [vault.natural_key(*(_clean(part) for part in item.place)) for item in items]
         before = self._stores.queries.seen(places)
         signs = self._remembered(places)
+        known = {each.sha256 for seen in before.values() for each in seen if each.sha256}
+        gone = self._stores.queries.disposed(sorted(known))
         taken: list[_Taken] = []
         size = 0
         for item, place in zip(items, places, strict=True):
-            unread = bool(item.unchanged) and signs.get(place) == item.unchanged and before[place]
+            seen = {each.sha256 for each in before[place]}
+            same = bool(item.unchanged) and signs.get(place) == item.unchanged
+            unread = same and seen and seen.isdisjoint(gone)
             each = _Taken(item, place, "already_held") if unread else self._take(item, place)
             taken.append(each)
             size += each.stored.size if each.stored else 0
@@ -250,6 +254,7 @@ class Run:
     def _commit(self, taken: list[_Taken], before: Mapping[str, set[Seen]]) -> None:
         said: list[tuple[Statement, tuple[str, ...]]] = []
         signs: dict[str, str] = {}
+        taken = self._without_disposed(taken)
         held = self._stores.queries.held([each.stored.sha256 for each in taken if each.stored])
         for each in taken:
             outcome = each.outcome
@@ -271,6 +276,14 @@ class Run:
         if said:
             self._append(said)
         self._remember(signs)
+
+    def _without_disposed(self, taken: list[_Taken]) -> list[_Taken]:
+        """`taken` without bytes that the record disposed of; those are removed again at once."""
+        names = {blob.sha256 for each in taken for blob in (*each.attachments, each.stored) if blob}
+        gone = self._stores.queries.disposed(sorted(names))
+        for name in gone:
+            self._stores.blobs.remove(name)
+        return [_spared(each, gone) for each in taken] if gone else taken
 
     @staticmethod
     def _object(each: _Taken, stored: Stored) -> tuple[Statement, tuple[str, ...]]:
@@ -320,6 +333,14 @@ class Run:
             for each, about in said
         ]
         stores.journal.append(entries, stores.project)
+
+
+def _spared(each: _Taken, gone: Container[str]) -> _Taken:
+    kept = tuple(blob for blob in each.attachments if blob.sha256 not in gone)
+    each = dataclasses.replace(each, attachments=kept)
+    if each.stored is None or each.stored.sha256 not in gone:
+        return each
+    return dataclasses.replace(each, outcome="not_included", reason="disposed", stored=None)
 
 
 class _Counted:

@@ -29,6 +29,7 @@ _SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_PO
 _INFO = b"witnessmark/vault/1"
 _MAX_VALUE = 64 << 20
 _ERASING = "erasing."
+_KEPT = "kept."
 
 
 def commitments(recorded: Recorded) -> dict[str, Protected]:
@@ -188,6 +189,30 @@ class SealedVault:
     def holds(self, ref: Protected) -> bool:
         """Whether the value is still there, readable or not."""
         return self._rows.value(bytes.fromhex(ref.commitment)) is not None
+
+    def keep(self, name: str, value: Json) -> None:
+        """Keeps a value of the archive's own (where a backup lies), sealed; works locked."""
+        sealed = _SUITE.encrypt(canonical(value), self._public, info=_INFO)
+        self._rows.set(_KEPT + name, sealed)
+
+    def kept(self, prefix: str) -> dict[str, Json]:
+        """Kept values by name. Raises `Locked` when there are any and they cannot be read."""
+        found: dict[str, Json] = {}
+        for name in self._rows.names(_KEPT + prefix):
+            if self._private is None:
+                raise Locked("The vault is locked.", todo="Give the passphrase or the key file.")
+            sealed = self._rows.get(name) or b""
+            opened = _SUITE.decrypt(sealed, self._private, info=_INFO)
+            found[name.removeprefix(_KEPT)] = parse(opened, limit=_MAX_VALUE)
+        return found
+
+    def kept_names(self, prefix: str) -> list[str]:
+        """Names of kept values, without the prefix; works locked."""
+        return [each.removeprefix(_KEPT + prefix) for each in self._rows.names(_KEPT + prefix)]
+
+    def drop_kept(self, name: str) -> None:
+        """Forgets a kept value."""
+        self._rows.drop(_KEPT + name)
 
     def natural_key(self, *parts: Json) -> str:
         """See `Vault.natural_key`."""

@@ -108,6 +108,7 @@ class AuditedPlace:
 
     Attributes:
         place: `archive`, or 32 hex digits: a keyed digest of where the copy lies.
+        changed: also copies that could not be read to their end; `bad` tells them apart.
     """
 
     place: Token

@@ -92,7 +92,7 @@ def _table(item: Reader) -> Reader:
 
 
 def _nested(kind: type) -> Reader:
-    readers = _readers(kind)
+    readers = _readers(kind, inside=True)
 
     def read(value: Json, where: str) -> Any:
         if not isinstance(value, Mapping):
@@ -103,30 +103,37 @@ def _nested(kind: type) -> Reader:
     return read
 
 
-def _reader(hint: Any, where: str) -> Reader:
-    """The reader for an annotation; a `TypeError` for one that is no field rule."""
+def _reader(hint: Any, where: str, *, inside: bool = False) -> Reader:
+    """The reader for an annotation; a `TypeError` for one that is no field rule.
+
+    `inside` a list, table or object nothing may be protected: only a field of its own can be
+    disclosed and erased by its name.
+    """
     if hint in PATTERNS:
         return _text(PATTERNS[hint])
     if hint is Protected:
+        if inside:
+            raise TypeError(f"{where}: a protected value must be a field of its own")
         return _protected
     if hint in (int, bool):
         return _exact(hint)
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union) and type(None) in args and len(args) == 2:
-        return _reader(next(a for a in args if a is not type(None)), where)
+        return _reader(next(a for a in args if a is not type(None)), where, inside=inside)
     if origin is tuple and len(args) == 2 and args[1] is Ellipsis:
-        return _many(_reader(args[0], where))
+        return _many(_reader(args[0], where, inside=True))
     if origin is Mapping or (isinstance(origin, type) and issubclass(origin, Mapping)):
-        return _table(_reader(args[1], where))
+        return _table(_reader(args[1], where, inside=True))
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return _nested(hint)
     raise TypeError(f"{where}: {hint!r} is no field rule; use Token, PublicText, Protected, ...")
 
 
-def _readers(kind: type) -> dict[str, Reader]:
+def _readers(kind: type, *, inside: bool = False) -> dict[str, Reader]:
     hints = typing.get_type_hints(kind)
     names = [f.name for f in dataclasses.fields(kind) if f.name != "other"]
-    return {name: _reader(hints[name], f"{kind.__name__}.{name}") for name in names}
+    where = kind.__name__
+    return {name: _reader(hints[name], f"{where}.{name}", inside=inside) for name in names}
 
 
 def _read_fields(

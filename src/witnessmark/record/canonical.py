@@ -29,7 +29,7 @@ def _check(value: Json, depth: int = 0) -> None:
     kind = type(value)
     if kind is str or kind is bool or value is None:
         return
-    if depth > _MAX_DEPTH:
+    if depth >= _MAX_DEPTH and kind is not int:
         _fail(f"JSON nested deeper than {_MAX_DEPTH} levels.")
     if isinstance(value, int):
         if abs(value) >= MAX_INTEGER:

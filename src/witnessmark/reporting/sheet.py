@@ -7,7 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 ID = "witnessmark_id"
-OWN = (ID, "witnessmark_outcome", "witnessmark_reason", "witnessmark_sha256")
+OWN = (
+    ID,
+    "witnessmark_outcome",
+    "witnessmark_reason",
+    "witnessmark_sha256",
+    "witnessmark_anchor",
+)
 
 
 def write(rows: Sequence[tuple[Mapping[str, str], Sequence[tuple[str, str]]]], out: TextIO) -> None:

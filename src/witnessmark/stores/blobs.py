@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from witnessmark.errors import NotFound, StoreFailure
 from witnessmark.ports import Stored
-from witnessmark.stores.durable import make_folder, sync_file, sync_folder
+from witnessmark.stores.durable import make_folder, restrict, sync_file, sync_folder
 
 try:
     import fcntl
@@ -94,7 +94,7 @@ class FileBlobs:
 
     def _settle(self, file: BinaryIO, temporary: Path, target: Path) -> None:
         sync_file(file.fileno())
-        temporary.chmod(0o444)
+        restrict(temporary, 0o444)
         make_folder(target.parent)
         temporary.rename(target)
         sync_folder(target.parent)
@@ -128,6 +128,16 @@ class FileBlobs:
         for folder in sorted(self.folder.glob("[0-9a-f][0-9a-f]")):
             names = (entry.name for entry in folder.iterdir())
             yield from sorted(name for name in names if _NAME.fullmatch(name))
+
+    def remove(self, sha256: str) -> bool:
+        """See `Blobs.remove`."""
+        path = self.path(sha256)
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        sync_folder(path.parent)
+        return True
 
     def strangers(self) -> list[str]:
         """Names of what lies in the folder and is no blob (desktops leave such files)."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
+
+#: What file systems without links, permissions or syncing of folders answer (exFAT, FAT, shares).
+_NO_SUCH_THING = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.ENOTTY)
 
 
 def sync_file(descriptor: int) -> None:
@@ -15,15 +19,27 @@ def sync_folder(folder: Path) -> None:
     """Forces a folder's names to the disk.
 
     Windows has no way to do this; its file systems journal renames, which is what is relied on
-    there (untested).
+    there (untested). Some file systems of sticks have no such thing either and say so.
     """
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SUCH_THING:
+            raise
     finally:
         os.close(descriptor)
+
+
+def restrict(path: Path, mode: int) -> None:
+    """Sets permissions, on a file system that has them."""
+    try:
+        path.chmod(mode)
+    except OSError as error:
+        if error.errno not in (*_NO_SUCH_THING, errno.EPERM):
+            raise
 
 
 def make_folder(folder: Path) -> None:

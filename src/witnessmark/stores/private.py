@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from witnessmark.errors import StoreFailure
 from witnessmark.ports import SealedValue
 from witnessmark.stores.database import Database
+from witnessmark.stores.durable import restrict
 
 tables = sa.MetaData()
 SECRETS = sa.Table(
@@ -47,7 +48,7 @@ class PrivateDb:
         self._database = Database(path, secure_delete=True)
         with self._database.write() as connection:
             tables.create_all(connection)
-        path.chmod(0o600)
+        restrict(path, 0o600)
 
     def get(self, name: str) -> bytes | None:
         """See `PrivateRows.get`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -32,10 +33,55 @@ RUNNING = sa.Table(
     sa.Column("run", sa.Text, primary_key=True),
     sa.Column("process", sa.Integer, nullable=False),
 )
+#: asking others again: how often in vain, and not before when
+ASKED = sa.Table(
+    "asked",
+    tables,
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("not_before", sa.Text, nullable=False),
+)
+#: questions that are under way to a partner; lost, they are asked anew
+QUESTIONS = sa.Table(
+    "questions",
+    tables,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("nonce", sa.Text, nullable=False),
+)
+
+
+AUDIT = sa.Table(
+    "audit",
+    tables,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("started_at", sa.Text, nullable=False),
+)
+AUDITED = sa.Table(
+    "audited",
+    tables,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("place", sa.Text, primary_key=True),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("repaired", sa.Boolean, nullable=False),
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Look:
+    """A copy that an audit read: `what` is empty, or `missing`, `changed`, `unreadable`."""
+
+    name: str
+    place: str
+    size: int
+    what: str = ""
+    repaired: bool = False
 
 
 class WorkDb:
-    """Signs of files already read, pairs already compared, runs under way."""
+    """Signs of files already read, pairs already compared, runs under way, whom to ask again."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -101,6 +147,69 @@ class WorkDb:
                 connection.exec_driver_sql(
                     "INSERT OR IGNORE INTO compared (a, b, matcher) VALUES (?, ?, ?)", rows
                 )
+
+    def asked(self, subject: str) -> tuple[int, str]:
+        """How often somebody was asked in vain, and not before when they are asked again."""
+        query = sa.select(ASKED.c.attempts, ASKED.c.not_before).where(ASKED.c.subject == subject)
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        return (row.attempts, row.not_before) if row else (0, "")
+
+    def ask_again(self, subject: str, attempts: int, not_before: str) -> None:
+        """Puts down that it was in vain."""
+        with self._database.write() as connection:
+            connection.exec_driver_sql(
+                "INSERT OR REPLACE INTO asked (subject, attempts, not_before) VALUES (?, ?, ?)",
+                (subject, attempts, not_before),
+            )
+
+    def answered(self, subject: str) -> None:
+        """Forgets that somebody was asked in vain."""
+        with self._database.write() as connection:
+            connection.execute(sa.delete(ASKED).where(ASKED.c.subject == subject))
+
+    def add_question(self, name: str, size: int, nonce: int) -> None:
+        """Puts down what goes to a partner: name, checkpoint, nonce."""
+        row = {"id": name, "size": size, "nonce": str(nonce)}
+        with self._database.write() as connection:
+            connection.execute(sa.insert(QUESTIONS), row)
+
+    def question(self, name: str) -> tuple[int, int] | None:
+        """Checkpoint and nonce of a question that was put down."""
+        query = sa.select(QUESTIONS.c.size, QUESTIONS.c.nonce).where(QUESTIONS.c.id == name)
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        return (row.size, int(row.nonce)) if row else None
+
+    def audit(self) -> tuple[str, str] | None:
+        """Key and start of the audit that was begun and not ended."""
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(AUDIT.c.key, AUDIT.c.started_at)).first()
+        return (row.key, row.started_at) if row else None
+
+    def begin_audit(self, key: str, started_at: str) -> None:
+        """Forgets any earlier audit and begins one."""
+        with self._database.write() as connection:
+            for table in (AUDIT, AUDITED):
+                connection.execute(sa.delete(table))
+            connection.execute(sa.insert(AUDIT), {"key": key, "started_at": started_at})
+
+    def audited(self) -> list[Look]:
+        """What the audit under way has read."""
+        with self._database.read() as connection:
+            return [Look(*row) for row in connection.execute(sa.select(AUDITED))]
+
+    def add_audited(self, looks: Iterable[Look]) -> None:
+        """Puts down what was read."""
+        if rows := [dataclasses.asdict(each) for each in looks]:
+            with self._database.write() as connection:
+                connection.execute(sa.insert(AUDITED), rows)
+
+    def end_audit(self) -> None:
+        """The audit under way is in the record now."""
+        with self._database.write() as connection:
+            for table in (AUDIT, AUDITED):
+                connection.execute(sa.delete(table))
 
     def close(self) -> None:
         """Closes the file."""

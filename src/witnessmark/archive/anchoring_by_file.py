@@ -1,0 +1,212 @@
+"""Stamps through a partner's archive: a question on a stick, and what came of it.
+
+The partner sees digests alone: not whose record it is, nor how large. What comes back is checked
+here as if it had come over the network; a partner can withhold, and nothing more.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from witnessmark.anchoring import calendars, tokens
+from witnessmark.anchoring.http import Door, NoAnswer
+from witnessmark.archive import anchoring, stamps
+from witnessmark.archive.archive import Archive
+from witnessmark.archive.stamps import OPENTIMESTAMPS, RFC3161, Outcome, Text
+from witnessmark.errors import BadInput, BadRecord, BadStamp, NotFound, WitnessmarkError
+from witnessmark.model import AnchorFailed, AnchorReceived
+from witnessmark.model.statement import Sha256, Token
+from witnessmark.record.canonical import canonical, parse
+from witnessmark.record.note import strict_base64
+from witnessmark.stores.durable import write_file
+
+_REQUEST, _ANSWER = "anchor-request/1", "anchor-answer/1"
+_LARGEST, _MANY = 16 << 20, 64
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,39}")
+
+
+def ask(archive: Archive, path: Path) -> int:
+    """Writes a question over the newest checkpoint for a partner; the checkpoint's size."""
+    text = stamps.text_of(archive)
+    question, name = tokens.question(text.data), secrets.token_hex(16)
+    archive.work.add_question(name, text.size, question.nonce)
+    members = {"id": name, "digest": text.digest.hex(), "query": _encode(question.request)}
+    _write(path, {"witnessmark": _REQUEST, **members})
+    return text.size
+
+
+def ask_for(
+    archive: Archive, request: Path, answer: Path, door: Door | None = None
+) -> dict[str, str]:
+    """At the partner: asks the own authorities and calendars a question from elsewhere.
+
+    Nothing of it enters the own record.
+
+    Returns:
+        name of each who was asked to "" or why there is no answer.
+
+    Raises:
+        BadInput: `request` is none, or nobody is named who could be asked.
+    """
+    members = _read(request, _REQUEST)
+    digest, query = _text(members, "digest"), _decode(members, "query")
+    if not tokens.is_question(query, digest):
+        raise BadInput(f"{request} is no question that can be passed on.")
+    anchors = archive.settings.anchors
+    door = door or anchoring.door_of(archive)
+    went: dict[str, str] = {}
+    found: list[dict[str, str]] = []
+    for whom in anchors.authorities:
+        if whom.url:
+            try:
+                data = door.post(whom.url, query, tokens.QUERY, answer=tokens.REPLY)
+                found.append({"kind": RFC3161, "name": whom.name, "data": _encode(data)})
+            except NoAnswer as error:
+                went[whom.name] = error.code
+    for calendar in anchors.calendars:
+        try:
+            data = calendars.submit(door, calendar.url, bytes.fromhex(digest)).data
+            bare = {"kind": OPENTIMESTAMPS, "name": calendar.name, "url": calendar.url}
+            found.append({**bare, "data": _encode(data)})
+        except (NoAnswer, BadStamp) as error:
+            went[calendar.name] = error.code
+    if not found and not went:
+        raise BadInput(
+            "Nobody is named here who could stamp.", todo="Name authorities in archive.toml."
+        )
+    _write(answer, {"witnessmark": _ANSWER, "id": _text(members, "id"), "answers": found})
+    return {**{each["name"]: "" for each in found}, **went}
+
+
+def take(archive: Archive, path: Path) -> list[Outcome]:
+    """Checks and records what a partner brought back.
+
+    Raises:
+        BadInput: `path` is no answer.
+        NotFound: it answers nothing that this archive asked.
+    """
+    members = _read(path, _ANSWER)
+    question = archive.work.question(_text(members, "id"))
+    answers = members.get("answers")
+    if not isinstance(answers, list) or len(answers) > _MANY:
+        raise BadInput(f"{path} is no answer: it lists none.")
+    if question is None:
+        raise NotFound(
+            f"{path} answers nothing that this archive has asked.",
+            kept="Nothing was recorded.",
+            todo="Was it asked by another archive? Else ask again with --request.",
+        )
+    size, nonce = question
+    text = stamps.text_of(archive, size)
+    since = datetime.fromisoformat(archive.journal.entry(size - 1).entry.at)
+    return [_take(archive, each, text, nonce, since) for each in answers]
+
+
+def _take(archive: Archive, answer: object, text: Text, nonce: int, since: datetime) -> Outcome:
+    members = answer if isinstance(answer, dict) else {}
+    kind = RFC3161 if members.get("kind") == RFC3161 else OPENTIMESTAMPS
+    try:
+        data = _decode(members, "data")
+        if kind == RFC3161:
+            said = _token(archive, data, text, nonce, since)
+        else:
+            name = _calendar(archive, members)
+            proof = calendars.read(data, text.digest)
+            said = stamps.promised(archive, text, name, proof, "partner")
+        return stamps.record(archive, said)
+    except (BadStamp, BadInput) as error:
+        return _failed(archive, kind, text, error)
+
+
+def _token(
+    archive: Archive, data: bytes, text: Text, nonce: int, since: datetime
+) -> AnchorReceived:
+    """By that authority of ours whose roots it leads to."""
+    problem = BadStamp("No authority is pinned in archive.toml.", code="untrusted")
+    for whom in archive.settings.anchors.authorities:
+        try:
+            roots, lists = stamps.pinned(archive, whom)
+            return stamps.stamped(
+                archive, text, whom.name, data, roots, lists,
+                nonce=nonce, via="partner", since=since, now=datetime.now(UTC),
+            )  # fmt: skip
+        except BadStamp as error:
+            problem = error
+    raise problem
+
+
+def _calendar(archive: Archive, members: Mapping[str, Any]) -> str:
+    """Our name of the partner's calendar; else theirs, when it is a name."""
+    for each in archive.settings.anchors.calendars:
+        if each.url == members.get("url"):
+            return each.name
+    name = members.get("name")
+    return name if isinstance(name, str) and _NAME.fullmatch(name) else "partner"
+
+
+def _failed(archive: Archive, kind: str, text: Text, error: WitnessmarkError) -> Outcome:
+    said = AnchorFailed(
+        size=text.size,
+        root=Sha256(text.root),
+        kind=Token(kind),
+        authority=Token("partner"),
+        reason=Token(error.code),
+    )
+    entry = archive.say(said).index
+    return Outcome(
+        authority="partner", kind=kind, size=text.size, state="failed",
+        reason=error.code, what=error.what, entry=entry,
+    )  # fmt: skip
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+def _write(path: Path, members: Mapping[str, Any]) -> None:
+    if path.exists():
+        raise BadInput(f"{path} is there already.", kept="It was not touched.")
+    try:
+        write_file(path, canonical(dict(members)) + b"\n", 0o644)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _read(path: Path, kind: str) -> Mapping[str, Any]:
+    try:
+        with open(path, "rb") as file:
+            members = parse(file.read(_LARGEST + 1).removesuffix(b"\n"), limit=_LARGEST)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
+    except BadRecord as error:
+        raise BadInput(f"{path} is not what 'witnessmark anchor' writes: {error.what}") from error
+    if not isinstance(members, dict) or members.get("witnessmark") != kind:
+        found = members.get("witnessmark") if isinstance(members, dict) else None
+        raise BadInput(
+            f"{path} is not of the kind {kind}.",
+            todo="It is the other file of the two." if found in (_REQUEST, _ANSWER) else "",
+        )
+    return members
+
+
+def _text(members: Mapping[str, Any], name: str) -> str:
+    value = members.get(name)
+    if not isinstance(value, str) or len(value) > _LARGEST:
+        raise BadInput(f"The file does not say its {name}.")
+    return value
+
+
+def _encode(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def _decode(members: Mapping[str, Any], name: str) -> bytes:
+    try:
+        return strict_base64(_text(members, name), f"The file's {name}")
+    except BadRecord as error:
+        raise BadInput(error.what) from error

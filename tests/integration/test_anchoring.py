@@ -1,0 +1,578 @@
+"""Anchors end to end: real authorities (`openssl ts`) and a calendar on loopback."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from support import authority as authorities
+from support import calendar as calendars
+from support import proxy, stamping
+from support.authority import Authority
+from support.calendar import Calendar
+from tests.conftest import ROOT
+from tests.integration.test_collecting import collect
+from witnessmark import settings
+from witnessmark.anchoring.http import Door
+from witnessmark.archive import Archive, anchoring, checking, stamps
+from witnessmark.archive import anchoring_by_file as by_file
+from witnessmark.archive.stamps import Outcome
+from witnessmark.cli.app import app
+from witnessmark.errors import BadInput, BadStamp, NotFound, Refused
+from witnessmark.model import AnchorFailed, AnchorReceived
+from witnessmark.model.statement import Sha256, Token
+from witnessmark.record.canonical import canonical
+
+pytestmark = pytest.mark.skipif(not authorities.OPENSSL, reason="there is no openssl here")
+DOOR = Door(direct=True, seconds=5)
+
+
+@pytest.fixture
+def first(tmp_path: Path) -> Iterator[Authority]:
+    with authorities.running(tmp_path / "first", "first") as running:
+        yield running
+
+
+@pytest.fixture
+def second(tmp_path: Path) -> Iterator[Authority]:
+    with authorities.running(tmp_path / "second", "second", "rsa") as running:
+        yield running
+
+
+@pytest.fixture
+def calendar() -> Iterator[Calendar]:
+    with calendars.running() as running:
+        yield running
+
+
+def name(
+    archive: Archive, *stampers: Authority, calendar: Calendar | None = None, **more: object
+) -> Archive:
+    """Writes who stamps into the archive's settings, and reads them again."""
+    lines = ["[anchors]", "direct = true", *(f"{k} = {json.dumps(v)}" for k, v in more.items())]
+    for each in stampers:
+        pem = archive.folder / f"{each.name}.pem"
+        pem.write_bytes(each.roots.read_bytes())
+        lines += ["[[anchors.authorities]]", f'name = "{each.name}"', f'url = "{each.url}"']
+        lines += [f'roots = "{pem.name}"']
+    if calendar:
+        lines += ["[[anchors.calendars]]", 'name = "calendar"', f'url = "{calendar.url}"']
+    (archive.folder / settings.FILE).write_text("\n".join(lines))
+    archive.settings = settings.read(archive.folder)
+    return archive
+
+
+def go(archive: Archive, *, due: bool = False, now: datetime | None = None) -> list[Outcome]:
+    return anchoring.anchor(
+        archive,
+        due=due,
+        door=DOOR,
+        clock=lambda: now or datetime.now(UTC),
+        pause=lambda seconds: None,
+    )
+
+
+def states(outcomes: list[Outcome]) -> list[str]:
+    return [each.reason or each.state for each in outcomes]
+
+
+def said(archive: Archive, kind: type) -> list:
+    return [each.said for each in archive.journal.read() if isinstance(each.said, kind)]
+
+
+def size(archive: Archive) -> int:
+    head = archive.journal.head()
+    assert head
+    return head.size
+
+
+def news(archive: Archive, tmp_path: Path, number: int = 1) -> None:
+    """Something to stamp."""
+    folder = tmp_path / f"news{number}"
+    folder.mkdir()
+    (folder / "clip.mp4").write_bytes(b"\0\0\0\x18ftypisom" + bytes([number]) * 99)
+    collect(archive, folder)
+
+
+def test_two_authorities_stamp_the_newest_checkpoint(
+    archive: Archive, first: Authority, second: Authority, tmp_path: Path
+) -> None:
+    news(archive, tmp_path)
+    before = size(archive)
+    assert states(go(name(archive, first, second))) == ["stamped", "stamped"]
+    rows = archive.queries.anchors()
+    assert [(r.authority, r.size, r.kind, r.via) for r in rows] == [
+        ("first", before, "rfc3161", "direct"),
+        ("second", before, "rfc3161", "direct"),
+    ]
+    found = archive.queries.objects()[0]
+    stands = anchoring.standings(archive).of(found.entry, "then")
+    assert str(stands).startswith("anchored by first, second, at 20")
+    assert anchoring.newest(archive).state == "anchored"
+    checked = checking.check(archive)
+    assert (checked.problems, checked.anchors) == ([], 2)
+    assert archive.rebuild()[1]
+    assert archive.queries.anchors() == rows
+
+
+def test_it_does_not_go_round_for_ever(archive: Archive, first: Authority, tmp_path: Path) -> None:
+    name(archive, first)
+    assert states(go(archive)) == ["stamped"]
+    entries = size(archive)
+    assert states(go(archive)) == ["nothing_new"]
+    assert (size(archive), len(first.asked)) == (entries, 1)
+    news(archive, tmp_path)
+    assert anchoring.newest(archive).state == "unanchored"
+    assert states(go(archive)) == ["stamped"]
+
+
+@pytest.mark.parametrize(
+    ("mood", "reason"),
+    [
+        ("nonce", "wrong_nonce"),
+        ("imprint", "wrong_imprint"),
+        ("stranger", "untrusted"),
+        ("garbage", "malformed"),
+        ("rejection", "refused"),
+        ("500", "refused"),
+        ("html", "wrong_type"),
+    ],
+)
+def test_a_wrong_answer_is_recorded_and_stands_for_nothing(
+    archive: Archive, first: Authority, second: Authority, mood: str, reason: str
+) -> None:
+    first.mood = mood
+    assert states(go(name(archive, first, second))) == [reason, "stamped"]
+    (failed,) = said(archive, AnchorFailed)
+    assert (failed.authority, failed.reason) == ("first", reason)
+    assert failed.attempts == (3 if mood == "500" else 1) == len(first.asked)
+    assert [row.authority for row in archive.queries.anchors()] == ["second"]
+    first.mood = ""
+    assert states(go(archive)) == ["stamped", "nothing_new"]
+
+
+def test_an_answer_to_an_earlier_question(
+    archive: Archive, first: Authority, tmp_path: Path
+) -> None:
+    """The same checkpoint, an honest signature, and yet an answer of before."""
+    go(name(archive, first))
+    first.mood = "replay"
+    with archive.work._database.write() as connection:
+        connection.exec_driver_sql("DELETE FROM asked")
+    text = stamps.text_of(archive, archive.queries.anchors()[0].size)
+    with pytest.raises(BadStamp) as caught:
+        anchoring._Go(archive, False, DOOR, lambda: datetime.now(UTC), time.sleep)._stamp(
+            archive.settings.anchors.authorities[0], text
+        )
+    assert caught.value.code == "wrong_nonce"
+
+
+def test_expired_and_wrong_clocks(archive: Archive, first: Authority) -> None:
+    name(archive, first)
+    assert states(go(archive, now=datetime.now(UTC) + timedelta(days=2))) == ["wrong_time"]
+    first.make(days=(-30, -1))
+    name(archive, first)
+    assert states(go(archive)) == ["expired"]
+    assert not archive.queries.anchors()
+
+
+def test_a_busy_authority_is_asked_again_in_one_go(archive: Archive, first: Authority) -> None:
+    first.mood = "busy"
+    assert states(go(name(archive, first))) == ["stamped"]
+    assert len(first.asked) == 3
+    assert not said(archive, AnchorFailed)
+
+
+def test_nothing_is_asked_without_a_proxy(archive: Archive, first: Authority) -> None:
+    name(archive, first)
+    entries = size(archive)
+    anchors = dataclasses.replace(archive.settings.anchors, direct=False)
+    archive.settings = dataclasses.replace(archive.settings, anchors=anchors)
+    with pytest.raises(Refused) as caught:
+        anchoring.anchor(archive)
+    assert (caught.value.code, first.asked, size(archive)) == ("no_proxy", [], entries)
+
+
+def test_nobody_is_named(archive: Archive) -> None:
+    with pytest.raises(BadInput) as caught:
+        anchoring.anchor(archive, door=DOOR)
+    assert caught.value.code == "no_authorities"
+    assert "at least 2" in anchoring.advice(archive)[0]
+
+
+def test_collecting_goes_on_while_an_authority_hangs(
+    archive: Archive, first: Authority, tmp_path: Path
+) -> None:
+    first.mood = "hang"
+    name(archive, first)
+    outcomes: list[Outcome] = []
+
+    def ask() -> None:
+        with Archive.open(archive.folder) as other:
+            outcomes.extend(
+                anchoring.anchor(other, door=Door(direct=True, seconds=2), pause=lambda s: None)
+            )
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    while not first.asked:
+        time.sleep(0.01)
+    start = time.monotonic()
+    news(archive, tmp_path)
+    assert time.monotonic() - start < 2
+    assert thread.is_alive()
+    thread.join(30)
+    assert states(outcomes) == ["unreachable"]
+    assert said(archive, AnchorFailed)[0].attempts == 3
+    assert not checking.check(archive).problems
+
+
+# --- schedule ------------------------------------------------------------------------------------
+
+
+def test_due(archive: Archive, first: Authority, tmp_path: Path) -> None:
+    name(archive, first, every_hours=24)
+    now = datetime.now(UTC)
+    assert states(go(archive, due=True)) == ["stamped"]
+    news(archive, tmp_path)
+    assert states(go(archive, due=True, now=now + timedelta(hours=23))) == ["not_due"]
+    assert states(go(archive, due=True, now=now + timedelta(hours=23))) == ["not_due"]
+    assert len(first.asked) == 1
+    assert states(go(archive, due=True, now=now + timedelta(hours=24.1))) != ["not_due"]
+
+
+def test_a_failure_is_not_repeated_at_once(archive: Archive, first: Authority) -> None:
+    """Each time it waits longer, at most `every_hours`; who asks by hand does not wait."""
+    name(archive, first, every_hours=1)
+    first.mood = "garbage"
+    now = datetime.now(UTC)
+    for minutes in (15, 30, 60, 60):
+        assert states(go(archive, due=True, now=now)) == ["malformed"]
+        early = now + timedelta(minutes=minutes - 1)
+        assert states(go(archive, due=True, now=early)) == ["not_due"]
+        now += timedelta(minutes=minutes)
+    first.mood = ""
+    assert states(go(archive)) == ["stamped"]
+
+
+def test_a_stamp_is_covered_by_a_newer_one_before_its_certificate_ends(
+    archive: Archive, first: Authority
+) -> None:
+    first.make(days=(-300, 60))
+    name(archive, first, restamp_days=90)
+    assert states(go(archive)) == ["stamped"]
+    now = datetime.now(UTC)
+    assert states(go(archive, due=True, now=now + timedelta(days=30))) == ["nothing_new"]
+    later = go(archive, due=True, now=now + timedelta(days=46))
+    assert states(later) == ["wrong_time"]  # it was asked: the authority's clock is today's
+    assert len(first.asked) == 2
+
+
+# --- OpenTimestamps ------------------------------------------------------------------------------
+
+
+def test_a_promise_is_never_a_time(archive: Archive, calendar: Calendar) -> None:
+    name(archive, calendar=calendar)
+    assert states(go(archive)) == ["pending"]
+    stands = anchoring.newest(archive)
+    assert (stands.state, stands.at, stands.by) == ("pending", None, ("calendar",))
+    assert "unanchored since" in str(stands)
+    assert states(go(archive)) == ["no_block_yet", "nothing_new"]
+    calendar.mine()
+    assert states(go(archive)) == ["needs_headers", "nothing_new"]
+    assert [row.state for row in archive.queries.anchors()] == ["pending"]
+
+
+@pytest.mark.parametrize("by_file", [True, False])
+def test_a_promise_that_was_kept(
+    archive: Archive, calendar: Calendar, tmp_path: Path, by_file: bool
+) -> None:
+    name(archive, calendar=calendar)
+    go(archive)
+    news(archive, tmp_path)
+    go(archive)
+    height = calendar.mine(moment=1_800_000_000)
+    calendar.mine()
+    if by_file:
+        calendars.write_headers(calendar, archive.folder / "headers.txt")
+        name(archive, calendar=calendar, headers="headers.txt")
+    else:
+        name(archive, calendar=calendar, headers_url=calendar.url)
+    assert states(go(archive)) == ["confirmed", "confirmed", "nothing_new"]
+    rows = archive.queries.anchors()
+    assert [(r.state, r.height, r.time) for r in rows] == [
+        ("confirmed", height, "2027-01-15T08:00:00Z")
+    ] * 2
+    assert len({r.size for r in rows}) == 2
+    assert len(said(archive, AnchorReceived)) == 4
+    checked = checking.check(archive)
+    assert not checked.problems
+    assert len(checked.notes) == (0 if by_file else 2)
+    assert archive.rebuild()[1]
+
+
+@pytest.mark.parametrize(("mood", "reason"), [("wrong_root", "wrong_block"), ("no_work", "header")])
+def test_blocks_that_do_not_hold(
+    archive: Archive, calendar: Calendar, mood: str, reason: str
+) -> None:
+    name(archive, calendar=calendar, headers_url=calendar.url)
+    go(archive)
+    calendar.mood = mood
+    calendar.mine()
+    assert states(go(archive)) == [reason, "nothing_new"]
+    assert [row.state for row in archive.queries.anchors()] == ["pending"]
+
+
+def test_a_promise_does_not_lead_us_elsewhere(archive: Archive, calendar: Calendar) -> None:
+    """The address inside a proof is not followed: only the calendar of the settings is asked."""
+    calendar.mood = "elsewhere"
+    name(archive, calendar=calendar)
+    go(archive)
+    calendar.mood = ""
+    assert states(go(archive)) == ["no_block_yet", "nothing_new"]
+    assert calendar.asked[-1].startswith("GET /timestamp/")
+
+
+@pytest.mark.parametrize("mood", ["garbage", "deep"])
+def test_a_calendar_that_gives_no_proof(archive: Archive, calendar: Calendar, mood: str) -> None:
+    calendar.mood = mood
+    assert states(go(name(archive, calendar=calendar))) == ["malformed"]
+    assert not archive.queries.anchors()
+
+
+# --- looking again -------------------------------------------------------------------------------
+
+
+def test_check_finds_a_stamp_that_does_not_hold(
+    archive: Archive, first: Authority, tmp_path: Path
+) -> None:
+    go(name(archive, first))
+    (row,) = archive.queries.anchors()
+    (archive.folder / "first.pem").write_bytes(
+        (tmp_path / "first" / "strangerroot.pem").read_bytes()
+    )
+    assert [code for code, _ in checking.check(archive).problems] == ["anchor"]
+    (archive.folder / "first.pem").unlink()
+    checked = checking.check(archive)
+    assert not checked.problems
+    assert "pinned then" in checked.notes[0]
+    path = archive.blobs.path(row.proof)
+    path.chmod(0o600)
+    # a byte outside of what is signed: the token holds, and yet it is not the one that came
+    path.write_bytes(path.read_bytes().replace(b"\x02\x01\x03\x31", b"\x02\x01\x07\x31", 1))
+    assert {code for code, _ in checking.check(archive).problems} == {"anchor", "object_changed"}
+
+
+def test_check_finds_a_stamp_of_another_root(archive: Archive, first: Authority) -> None:
+    go(name(archive, first))
+    (kept,) = said(archive, AnchorReceived)
+    archive.say(dataclasses.replace(kept, root=Sha256("00" * 32), authority=Token("else")))
+    ((code, what),) = checking.check(archive).problems
+    assert code == "anchor"
+    assert "another root" in what
+
+
+def test_works_locked(archive: Archive, first: Authority) -> None:
+    """A scheduler has no passphrase."""
+    name(archive, first)
+    with Archive.open(archive.folder) as locked:
+        assert states(go(locked)) == ["stamped"]
+
+
+# --- through a partner ---------------------------------------------------------------------------
+
+
+def test_through_a_partner(
+    archive: Archive,
+    new_archive: Callable[[str], Archive],
+    first: Authority,
+    second: Authority,
+    calendar: Calendar,
+    tmp_path: Path,
+) -> None:
+    """The club asks nobody and has no proxy; the partner learns digests and nothing else."""
+    partner = name(new_archive("partner"), first, second, calendar=calendar)
+    name(archive, first, second, calendar=calendar)
+    anchors = dataclasses.replace(archive.settings.anchors, direct=False)
+    archive.settings = dataclasses.replace(archive.settings, anchors=anchors)
+    question, answer = tmp_path / "question", tmp_path / "answer"
+    covered = by_file.ask(archive, question)
+    asked = json.loads(question.read_text())
+    assert asked.keys() == {"witnessmark", "id", "digest", "query"}
+    assert archive.origin not in question.read_text()
+    entries = size(partner)
+    went = by_file.ask_for(partner, question, answer, DOOR)
+    assert went == {"first": "", "second": "", "calendar": ""}
+    assert size(partner) == entries
+    news(archive, tmp_path)
+    assert states(by_file.take(archive, answer)) == ["stamped", "stamped", "pending"]
+    assert {(r.size, r.via) for r in archive.queries.anchors()} == {(covered, "partner")}
+    assert states(by_file.take(archive, answer)) == ["held", "held", "held"]
+    assert not checking.check(archive).problems
+    calendar.mine()
+    name(archive, first, second, calendar=calendar, headers_url=calendar.url)
+    assert "confirmed" in states(go(archive))
+
+
+@pytest.mark.parametrize("mood", ["nonce", "imprint", "stranger", "garbage"])
+def test_a_partner_cannot_pass_off_a_stamp(
+    archive: Archive,
+    new_archive: Callable[[str], Archive],
+    first: Authority,
+    tmp_path: Path,
+    mood: str,
+) -> None:
+    partner = name(new_archive("partner"), first)
+    name(archive, first)
+    by_file.ask(archive, tmp_path / "question")
+    first.mood = mood
+    by_file.ask_for(partner, tmp_path / "question", tmp_path / "answer", DOOR)
+    (outcome,) = by_file.take(archive, tmp_path / "answer")
+    assert outcome.state == "failed"
+    assert [each.authority for each in said(archive, AnchorFailed)] == ["partner"]
+    assert not archive.queries.anchors()
+
+
+def test_files_that_are_something_else(
+    archive: Archive, new_archive: Callable[[str], Archive], first: Authority, tmp_path: Path
+) -> None:
+    name(archive, first)
+    question, answer = tmp_path / "question", tmp_path / "answer"
+    by_file.ask(archive, question)
+    with pytest.raises(BadInput):
+        by_file.ask(archive, question)  # nothing is written over
+    with pytest.raises(BadInput):
+        by_file.take(archive, question)
+    by_file.ask_for(archive, question, answer, DOOR)
+    with pytest.raises(NotFound):
+        by_file.take(new_archive("another"), answer)
+    for text in ("", "{}", "[]", '{"witnessmark":"anchor-answer/1"}', '{"a":1,"a":2}'):
+        answer.write_text(text)
+        with pytest.raises(BadInput):
+            by_file.take(archive, answer)
+    members = json.loads(question.read_text())
+    for change in ({"digest": "00" * 32}, {"query": "AAAA"}, {"digest": 5}, {"query": "?"}):
+        question.write_bytes(canonical({**members, **change}))
+        asked = len(first.asked)
+        with pytest.raises(BadInput):
+            by_file.ask_for(archive, question, tmp_path / "other", DOOR)
+        assert len(first.asked) == asked
+    assert not (tmp_path / "other").exists()
+
+
+# --- killed, and around the proxy ----------------------------------------------------------------
+
+
+def test_killed_at_any_moment(archive: Archive, tmp_path: Path) -> None:
+    """Nothing is lost, nothing stands twice, and the same command goes on."""
+    stamping.name_here(archive.folder)
+    script = (
+        "import sys, pathlib\n"
+        "from support import stamping\n"
+        "from witnessmark.archive import Archive\n"
+        "with Archive.open(pathlib.Path(sys.argv[1])) as archive:\n"
+        "    print('ready', flush=True)\n"
+        "    for each in stamping.anchor_here(archive):\n"
+        "        print(each.state, each.entry, flush=True)\n"
+    )
+    command = [sys.executable, "-c", script, str(archive.folder)]
+    told = 0
+    for number in range(8):
+        news(archive, tmp_path, number)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        assert process.stdout
+        process.stdout.readline()
+        time.sleep(0.006 * number)
+        process.kill()
+        told += process.communicate()[0].count("stamped")
+        with Archive.open(archive.folder) as left:
+            assert not checking.check(left).problems
+    with Archive.open(archive.folder) as left:
+        stamping.anchor_here(left)
+        rows = left.queries.anchors()
+        assert len(rows) >= told
+        assert len(rows) == len({(row.size, row.authority) for row in rows})
+        assert anchoring.newest(left).by == ("here", "there")
+        assert not checking.check(left).problems
+
+
+@pytest.mark.parametrize("scheme", ["socks5h", "http"])
+def test_the_whole_command_goes_through_the_proxy(
+    archive: Archive, first: Authority, calendar: Calendar, scheme: str
+) -> None:
+    """A process that may reach the proxy and nothing else, with a library environment astray."""
+    ports = [int(each.url.rpartition(":")[2]) for each in (first, calendar)]
+    with proxy.running(
+        {"stamps.example.org": ports[0], "calendar.example.org": ports[1]}
+    ) as running:
+        first.url, calendar.url = "http://stamps.example.org", "http://calendar.example.org"
+        name(archive, first, calendar=calendar, headers_url=calendar.url)
+        text = (archive.folder / settings.FILE).read_text()
+        text = f'proxy = "{scheme}://127.0.0.1:{running.port}"\n' + text.replace("direct", "#")
+        (archive.folder / settings.FILE).write_text(text)
+        astray = {"HTTP_PROXY": "http://127.0.0.1:9", "ALL_PROXY": "http://127.0.0.1:9"}
+        command = [sys.executable, "-m", "support.guarded", str(running.port)]
+        command += ["-m", "witnessmark.cli", "anchor", "--json", "-a", str(archive.folder)]
+        outcomes = []
+        for _ in range(2):
+            done = subprocess.run(
+                command, capture_output=True, text=True, env=os.environ | astray, check=False,
+                cwd=ROOT, timeout=60,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr
+            outcomes.append([e["state"] for e in json.loads(done.stdout)["outcomes"]])
+            calendar.mine(moment=1_700_000_000)
+        assert outcomes == [["stamped", "pending"], ["confirmed", "waiting", "waiting"]]
+        assert {each.partition(":")[0] for each in running.asked} == set(running.routes)
+        assert running.taken == len(running.asked) == len(first.asked) + len(calendar.asked)
+    assert {row.via for row in archive.queries.anchors()} == {"proxy"}
+
+
+# --- what people see -----------------------------------------------------------------------------
+
+
+def test_where_an_item_is_shown(
+    archive: Archive, first: Authority, second: Authority, tmp_path: Path
+) -> None:
+    def program(*words: str, code: int = 0) -> str:
+        done = CliRunner().invoke(app, [*words, "-a", str(archive.folder)])
+        assert done.exit_code == code, done.output
+        return done.stdout
+
+    news(archive, tmp_path)
+    found = archive.queries.objects()[0]
+    since = archive.journal.entry(found.entry).entry.at
+    assert f"unanchored since {since}" in program("show", found.sha256)
+    assert f"unanchored since {since}" in program("show", str(found.entry))
+    assert "unanchored since" in program("status")
+    assert "name at least 2" in program("status")
+    name(archive, first)
+    assert "first: checkpoint of" in program("anchor")
+    assert "name at least 2" in program("anchor", "--due")
+    name(archive, first, second)
+    assert "second: checkpoint of" in program("anchor")
+    at = min(row.time or "" for row in archive.queries.anchors())
+    assert f"anchored by first, second, at {at}" in program("show", found.sha256)
+    shown = json.loads(program("show", found.sha256, "--json"))
+    assert shown["anchor"]["by"] == ["first", "second"]
+    assert (shown["anchor"]["state"], shown["anchor"]["at"]) == ("anchored", at)
+    assert json.loads(program("show", str(found.entry), "--json"))["anchor"]["at"] == at
+    status = json.loads(program("status", "--json"))
+    assert (status["anchored"], status["anchor"]["at"]) == (True, at)
+    assert "2 stamps from outside" in program("check")
+    second.mood = "stranger"
+    news(archive, tmp_path, 2)
+    out = program("anchor", code=1)
+    assert "! second: The stamp leads to no certificate that is pinned here. [untrusted]" in out
+    assert "--request" in program("anchor", "--help")
