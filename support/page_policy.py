@@ -1,5 +1,7 @@
 """Names every script and style of `checker/check.html` by its hash, in the page's own policy.
 
+Then it writes the hashes of both checkers, as they are published, into `checker/HASHES`.
+
 python -m support.page_policy    after each change of the page; a test says when it was forgotten
 """
 
@@ -39,5 +41,13 @@ def with_policy(page: str) -> str:
     return _POLICY.sub(lambda found: found[1] + policy(page) + found[2], page, count=1)
 
 
+def published(folder: Path) -> str:
+    """What `checker/HASHES` holds, as sha256sum writes it."""
+    names = ("check.py", "check.html")
+    digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+    return "".join(f"{digest}  {name}\n" for name, digest in digests.items())
+
+
 if __name__ == "__main__":
     PAGE.write_text(with_policy(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.with_name("HASHES").write_text(published(PAGE.parent))
