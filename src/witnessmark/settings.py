@@ -66,6 +66,12 @@ class Anchors:
     authorities: tuple[Authority, ...] = ()
     calendars: tuple[Calendar, ...] = ()
 
+    @property
+    def files(self) -> list[str]:
+        """Files that these settings name; relative ones lie in the archive's folder."""
+        found = [name for each in self.authorities for name in (each.roots, each.crls)]
+        return [name for name in dict.fromkeys([*found, self.headers]) if name]
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PartnerWitness:

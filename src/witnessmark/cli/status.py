@@ -64,6 +64,7 @@ def _found(held: Archive, folder: Path) -> dict[str, Any]:
         "anchored": anchored.state == "anchored",
         "anchor": anchored.members(),
         "anchor_advice": anchoring.advice(held),
+        "anchor_failures": anchoring.failures(held),
         "cosigned": _cosigned(held),
         "alarms": _alarms(held),
         "restored": restoring.stands(folder),
@@ -77,7 +78,7 @@ def _found(held: Archive, folder: Path) -> dict[str, Any]:
 def _say_outside(found: Mapping[str, Any], anchored: str) -> None:
     """What others outside have seen of the record."""
     say(f"The newest entry that is no anchor: {safe(anchored)}.")
-    for line in found["anchor_advice"]:
+    for line in (*found["anchor_advice"], *found["anchor_failures"]):
         say(f"! {safe(line)}")
     for each in found["cosigned"]:
         say(f"Co-signed by {safe(each['witness'])} up to {each['size']} entries, at "
