@@ -357,6 +357,9 @@ def parse_checkpoint(data: bytes, file: str) -> Checkpoint:
     return Checkpoint(lines[0], int(lines[1]), root, note)
 
 
+YEAR_10000 = 253_402_300_800
+
+
 class Signed(NamedTuple):
     """Who signed a checkpoint: archive keys, witnesses with their time, and anybody unknown."""
 
@@ -397,8 +400,10 @@ def line_holds(key: VerifierKey, text: bytes, signature: bytes) -> bool:
     if key.kind == ED25519:
         return signature_holds(key.public, text, signature)
     seconds = int.from_bytes(signature[:8], "big")
+    if len(signature) != 72 or seconds >= YEAR_10000:
+        return False
     words = f"cosignature/v1\ntime {seconds}\n".encode() + text
-    return len(signature) == 72 and signature_holds(key.public, words, signature[8:])
+    return signature_holds(key.public, words, signature[8:])
 
 
 # --------------------------------------------------------------------------------------------
@@ -2075,7 +2080,8 @@ def check_bag(root: str) -> Bag:
     else:
         check_place(root)
         unknown = walk(bag)
-    if bag.read("bagit.txt", SMALL, "bag_declaration") != DECLARATION:
+    named = "bagit.txt" in bag.files
+    if not named or bag.read("bagit.txt", SMALL, "bag_declaration") != DECLARATION:
         refuse("bag_declaration", "This is not the declaration of BagIt 1.0 in UTF-8.", "bagit.txt")
     if "bag-info.txt" in bag.files and (version := stated_version(bag)) not in ("", "1"):
         words = f"It is of format {version}, this checker knows 1: get a newer checker."
@@ -2807,7 +2813,7 @@ class Trust:
         if len(blocks) != text.count("-----BEGIN"):
             raise ValueError("it holds a block that is no certificate and no revocation list")
         for kind, encoded in blocks:
-            data = base64.b64decode("".join(encoded.split()), validate=True)
+            data = from_base64("".join(encoded.split()))
             try:
                 if kind == "CERTIFICATE":
                     self.roots.append(parse_certificate(data))
@@ -3053,7 +3059,7 @@ def outside_times(report: Report, bag: Bag, record: Record, profile: str) -> int
 def time_text(microseconds_since: int) -> str:
     """A time for people and programs, rounded up to a whole second."""
     seconds = -(-microseconds_since // 1_000_000)
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(seconds, UTC).isoformat().removesuffix("+00:00") + "Z"
 
 
 def clocks_ahead(record: Record) -> int:

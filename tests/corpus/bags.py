@@ -72,6 +72,14 @@ def pipe(folder: Path) -> Path:
     return folder
 
 
+@attack("bag_declaration", folder_only=True)
+def declaration_is_a_folder(folder: Path) -> Path:
+    Package().write(folder)
+    (folder / "bagit.txt").unlink()
+    (folder / "bagit.txt").mkdir()
+    return folder
+
+
 @attack("undeclared_file", folder_only=True)
 def unknown_folder(folder: Path) -> Path:
     Package().write(folder)

@@ -68,6 +68,12 @@ def twice(made: Record, transfer: int) -> None:
     receipted(made, transfer, PARTNER, received_at="2026-01-05T00:00:00Z")
 
 
+def on_our_word_twice(made: Record, transfer: int) -> None:
+    receipted(made, transfer)
+    receipted(made, transfer, received_at="2026-01-05T00:00:00Z")
+
+
+receipt_attack("receipt_twice_on_our_word", None, on_our_word_twice)
 receipt_attack("receipt_by_another", PARTNER, lambda m, t: receipted(m, t, STRANGER))
 receipt_attack("receipt_unsigned", PARTNER, lambda m, t: receipted(m, t))
 receipt_attack(

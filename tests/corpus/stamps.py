@@ -330,6 +330,12 @@ cosigner_attack(
 cosigner_attack("signature", "witness_of_another_text", lambda text: W.cosign(text + b"!"))
 
 
+def longer(line: bytes) -> bytes:
+    """One byte more than a co-signature has."""
+    head, encoded = line.rsplit(b" ", 1)
+    return head + b" " + b.b64(b.base64.b64decode(encoded) + b"!").encode() + b"\n"
+
+
 def other_time(text: bytes) -> bytes:
     """The line says another time than was signed."""
     name, blob = WITNESS, b.note_id(WITNESS, W.public, 4)
@@ -339,6 +345,8 @@ def other_time(text: bytes) -> bytes:
 
 
 cosigner_attack("signature", "witness_at_another_time", other_time)
+cosigner_attack("signature", "witness_in_the_year_10000", lambda t: W.cosign(t, 253_402_300_800))
+cosigner_attack("signature", "witness_line_with_more", lambda t: longer(W.cosign(t)))
 
 
 # 48, 58, 59: clocks, and anchors that say less than they seem to
