@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, TextIO
 
-from witnessmark.archive import outgoing, selecting, sharing
+from witnessmark.archive import custodying, outgoing, outside, selecting, sharing
 from witnessmark.archive.archive import Archive
 from witnessmark.archive.examining import Advance, nothing
 from witnessmark.archive.outgoing import NOTHING_LEFT
@@ -99,13 +99,14 @@ def export(
     _check_risk(archive, order.risk)
     entries = _entries(archive, order, advance)
     disclosures = _disclosures(archive, entries, order.disclose)
-    notices = tuple(filter(None, [_one_sided(archive)]))
+    objects = package.objects_of(entries, order.profile)
+    notices = _notices(archive, objects)
     contents = package.Contents(
         profile=order.profile,
         entries=entries,
         disclosures=disclosures,
-        earlier=(),
-        readme=_readme(archive, order, entries, notices),
+        earlier=outside.earlier(archive, entries, objects),
+        readme=_readme(archive, order, entries, objects, notices),
         checkers=checkers(),
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
     )
@@ -127,7 +128,11 @@ def export(
 
 
 def _readme(
-    archive: Archive, order: HandOver, entries: Sequence[Recorded], notices: Sequence[str]
+    archive: Archive,
+    order: HandOver,
+    entries: Sequence[Recorded],
+    objects: Sequence[str],
+    notices: Sequence[str],
 ) -> str:
     head = archive.journal.head()
     assert head is not None
@@ -135,9 +140,10 @@ def _readme(
         readme.Facts(
             origin=head.origin,
             size=head.size,
-            objects=len(package.objects_of(entries, order.profile)),
+            objects=len(objects),
             entries=len(entries),
             profile=order.profile,
+            outside=outside.standing(archive, entries, objects),
             hashes={name: hashlib.sha256(data).hexdigest() for name, data in checkers().items()},
         ),
         notices,
@@ -261,6 +267,13 @@ def _say(archive: Archive, order: HandOver, built: package.Built, disclosures: i
         ),
         (f"entry:{order.risk}",),
     )
+
+
+def _notices(archive: Archive, objects: Sequence[str]) -> tuple[str, ...]:
+    """What whoever reads the package must know of its limits."""
+    named = objects if archive.queries.custody_gaps() else ()
+    gaps = (sentence for name in named for sentence in custodying.gap_sentences(archive, name))
+    return tuple(filter(None, dict.fromkeys([_one_sided(archive), *gaps])))
 
 
 def _one_sided(archive: Archive) -> str:
