@@ -50,13 +50,14 @@ class HereDoor(Door):
 
 
 def name_here(folder: Path, *names: str) -> None:
-    """Settings of the archive in `folder`: these authorities, all behind a `HereDoor`."""
+    """Adds to the settings in `folder`: these authorities, all behind a `HereDoor`."""
     (folder / "here.pem").write_bytes(ROOT.pem)
-    lines = ["[anchors]", "direct = true"]
+    path = folder / settings.FILE
+    lines = [path.read_text(encoding="utf-8"), "[anchors]", "direct = true"]
     for name in names or ("here", "there"):
         lines += ["[[anchors.authorities]]", f'name = "{name}"']
         lines += ['url = "http://127.0.0.1:9/"', 'roots = "here.pem"']
-    (folder / settings.FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def anchor_here(archive: Archive) -> list[Outcome]:

@@ -13,10 +13,11 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from support import checker
+from support import checker, stamping
 from tests.conftest import CHEAP, SECRET
 from witnessmark.archive import (
     Archive,
+    anchoring,
     auditing,
     backing_up,
     collecting,
@@ -24,12 +25,14 @@ from witnessmark.archive import (
     handing_over,
     protecting,
     restoring,
+    stamps,
 )
 from witnessmark.archive.handing_over import RISKS, HandOver
 from witnessmark.collection import run as room
 from witnessmark.collection.run import Channel
 from witnessmark.errors import Erased, Refused
 from witnessmark.model import ExportMade, SightingRecorded, ValueErased
+from witnessmark.stores import blobs as storing
 
 
 def tell(line: str) -> None:
@@ -298,11 +301,44 @@ def _restored(state: Path, source: Path) -> None:
     _all_or_nothing(state, "restored")
 
 
+# --- anchor -------------------------------------------------------------------------------------
+
+
+def _name_authorities(state: Path, source: Path) -> None:
+    _collect(state, source)
+    stamping.name_here(state / "archive")
+
+
+def _anchor(state: Path, _: object) -> None:
+    storing.RESERVE_STEP = 0  # a full disk must be met by the writes, not by the margin before it
+    with Archive.open(state / "archive") as archive:
+        _told(archive)
+        for outcome in stamping.anchor_here(archive):
+            tell(f"{outcome.state} {outcome.authority}")
+
+
+def _stamps_are_whole(state: Path, output: str) -> None:
+    with Archive.open(state / "archive") as archive:
+        rows = archive.queries.anchors()
+        for row in rows:
+            stamps.recheck(archive, row)
+    names = [row.authority for row in rows]
+    assert len(names) == len(set(names)), "one authority stamped one checkpoint twice"
+    assert {name for name in ("here", "there") if f"stamped {name}" in output} <= set(names)
+
+
+def _anchored(state: Path, source: Path) -> None:
+    _anchor(state, source)
+    with Archive.open(state / "archive") as archive:
+        assert anchoring.newest(archive).by == ("here", "there")
+
+
 ACTS = {
     "collect": Act(_nothing, _collect, _nothing, _collected),
     "erase": Act(_collect, _erase, _erasure_is_whole, _erased),
     "export": Act(_collect, _export, _package_is_whole, _exported),
     "dispose": Act(_two_people, _dispose, _disposal_is_whole, _disposed),
+    "anchor": Act(_name_authorities, _anchor, _stamps_are_whole, _anchored),
     "backup": Act(_collect, _backup, _backup_is_whole, _backed_up),
     "audit": Act(_spoil_a_copy, _audit, _nothing_was_thrown_away, _audited),
     "restore": Act(_back_up_first, _restore, _all_or_nothing, _restored),

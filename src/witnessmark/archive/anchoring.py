@@ -300,11 +300,14 @@ class _Go:
         grown = calendars.upgrade(self._door, named[row.authority].url, held, text.digest)
         if grown is None:
             return "no_block_yet", "promised, not yet in a block"
-        found = blocks.confirm(grown, self._known_headers(grown))
+        known = self._known_headers(grown)
+        found = blocks.confirm(grown, known)
         if found is None:
             heights = ", ".join(str(height) for height, _ in grown.blocks)
             what = f"in a block, says the calendar; the header of block {heights} is needed"
             return "needs_headers", what
+        if self._anchors.headers_url:
+            stamps.remember_header(self._archive, found.height, known[found.height])
         return stamps.confirmed(self._archive, text, row, grown, found, self._door.via)
 
     def _known_headers(self, proof: calendars.Proof) -> dict[int, bytes]:

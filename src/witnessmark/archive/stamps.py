@@ -23,8 +23,10 @@ from witnessmark.ports import AnchorRow
 from witnessmark.record.checkpoint import Checkpoint
 from witnessmark.record.note import parse
 from witnessmark.settings import Authority
+from witnessmark.stores.durable import write_file
 
 RFC3161, OPENTIMESTAMPS = "rfc3161", "opentimestamps"
+_HEADERS = "headers.txt"
 #: between an authority's clock and ours
 _CLOCKS = timedelta(days=1)
 
@@ -186,14 +188,28 @@ def ends(archive: Archive, row: AnchorRow) -> list[Certificate]:
 
 
 def headers(archive: Archive) -> dict[int, bytes]:
-    """Block headers of the settings' file. Raises `BadStamp`."""
-    name = archive.settings.anchors.headers
-    if not name:
-        return {}
+    """Block headers of the settings' file, and those that a service gave before.
+
+    Raises:
+        BadStamp: the settings' file cannot be used.
+    """
     try:
-        return blocks.parse((archive.folder / name).read_text(encoding="utf-8"))
+        found = blocks.parse((archive.derived / _HEADERS).read_text(encoding="utf-8"))
+    except (OSError, ValueError, BadInput, BadStamp):
+        found = {}  # they are asked for again
+    name = archive.settings.anchors.headers
+    try:
+        text = (archive.folder / name).read_text(encoding="utf-8") if name else ""
+        return found | blocks.parse(text)
     except (OSError, ValueError, BadInput) as error:
         raise BadStamp(f"The headers in {name} cannot be read: {error}.", code="header") from error
+
+
+def remember_header(archive: Archive, height: int, header: bytes) -> None:
+    """Keeps what a service gave and a proof fits, for looking again without asking."""
+    found = headers(archive) | {height: header}
+    lines = [f"block {number} {each.hex()}\n" for number, each in sorted(found.items())]
+    write_file(archive.derived / _HEADERS, "".join(lines).encode())
 
 
 def blob(archive: Archive, sha256: str) -> bytes:
