@@ -209,7 +209,7 @@ def _entries(archive: Archive, order: HandOver, advance: Advance) -> list[Record
     wanted = selecting.with_linked(archive, names) if names else None
     copies: Mapping[str, str] = {}
     if order.profile == SHARE:
-        gone = selecting.disposed_of(archive)
+        gone = archive.queries.disposed()
         rows = [row for row in archive.queries.objects() if row.sha256 not in gone]
         rows = [row for row in rows if wanted is None or row.sha256 in wanted]
         copies = sharing.copies(archive, rows, advance)
