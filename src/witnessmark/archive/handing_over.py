@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 from collections import Counter
@@ -12,13 +11,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, TextIO
 
-from witnessmark.archive import outgoing, selecting, sharing
+from witnessmark.archive import outgoing, protecting, selecting, sharing
 from witnessmark.archive.archive import Archive
 from witnessmark.archive.examining import Advance, nothing
 from witnessmark.archive.outgoing import NOTHING_LEFT
 from witnessmark.archive.selecting import COURT, PROFILES, SHARE
 from witnessmark.catalog.standing import Standings
-from witnessmark.custody.vault import commitments
 from witnessmark.errors import BadInput, Erased, NotFound, Refused
 from witnessmark.model import (
     ExportMade,
@@ -99,7 +97,7 @@ def export(
     _check_risk(archive, order.risk)
     entries = _entries(archive, order, advance)
     disclosures = _disclosures(archive, entries, order.disclose)
-    notices = tuple(filter(None, [_one_sided(archive)]))
+    notices = tuple(filter(None, [_one_sided(archive), *_gaps(archive, entries)]))
     contents = package.Contents(
         profile=order.profile,
         entries=entries,
@@ -224,14 +222,10 @@ def _disclosures(
         return []
     found = []
     with archive.disclosable():
-        for recorded in entries:
-            for name, ref in commitments(recorded).items():
-                if not {ALL, name, f"{recorded.index}:{name}"} & set(asked):
-                    continue
-                with contextlib.suppress(Erased):  # it cannot be disclosed; its commitment stays
-                    line = package.disclosure(recorded.index, archive.vault.open(ref))
-                    _check_length(recorded.index, name, line)
-                    found.append(line)
+        for each in protecting.select(archive, entries, asked):
+            line = package.disclosure(each.entry, archive.vault.open(each.ref))
+            _check_length(each.entry, each.field, line)
+            found.append(line)
     return found
 
 
@@ -266,6 +260,19 @@ def _say(archive: Archive, order: HandOver, built: package.Built, disclosures: i
 def _one_sided(archive: Archive) -> str:
     runs = Counter(row.party for row in archive.queries.runs())
     return readme.one_sided(archive.scope().parties, runs)
+
+
+def _gaps(archive: Archive, entries: Sequence[Recorded]) -> list[str]:
+    """Transfers that went along without their receipts, and what was disposed of."""
+    here = {recorded.index for recorded in entries}
+    open_ones = [gap.entry for gap in archive.queries.custody_gaps() if gap.entry in here]
+    found = []
+    if open_ones:
+        numbers = ", ".join(map(str, open_ones))
+        found.append(f"open gap in custody: no receipt for the transfers of entries {numbers}")
+    if gone := package.disposed(entries):
+        found.append(f"{len(gone)} objects or attachments named here were disposed of")
+    return found
 
 
 def checkers() -> dict[str, bytes]:
