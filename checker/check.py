@@ -2258,7 +2258,8 @@ def stated_version(bag: Bag) -> str:
     """The version of the format when `bag-info.txt` states one and no other, else nothing."""
     text = bag.read("bag-info.txt", SMALL, "bag_info").decode("utf-8", "replace")
     versions = re.findall(r"^Witnessmark-Package: ([1-9][0-9]{0,8})$", text, re.MULTILINE)
-    named = re.findall(r"^witnessmark-package\b", text, re.MULTILINE | re.IGNORECASE)
+    loosely = re.MULTILINE | re.IGNORECASE | re.ASCII
+    named = re.findall(r"^witnessmark-package\b", text, loosely)
     return versions[0] if len(versions) == len(named) == 1 else ""
 
 

@@ -1,6 +1,7 @@
-"""Names every script and style of `checker/check.html` by its hash, in the page's own policy.
+"""Names every script and style of `checker/check.html` by its hash, in the page's own policy, and
+writes the hashes of both checkers down for readers.
 
-python -m support.page_policy    after each change of the page; a test says when it was forgotten
+python -m support.page_policy    after each change of a checker; tests say when it was forgotten
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from pathlib import Path
 
 PAGE = Path(__file__).parents[1] / "checker" / "check.html"
+HASHES = PAGE.with_name("HASHES")
 _POLICY = re.compile(r'(<meta http-equiv="Content-Security-Policy" content=")[^"]*(">)')
 
 
@@ -39,5 +41,12 @@ def with_policy(page: str) -> str:
     return _POLICY.sub(lambda found: found[1] + policy(page) + found[2], page, count=1)
 
 
+def published() -> str:
+    """The lines of `checker/HASHES`."""
+    checkers = (PAGE.with_name("check.py"), PAGE)
+    return "".join(f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}\n" for p in checkers)
+
+
 if __name__ == "__main__":
     PAGE.write_text(with_policy(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    HASHES.write_text(published(), encoding="utf-8")

@@ -8,11 +8,13 @@ import os
 import re
 import tomllib
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from witnessmark.errors import BadInput
+from witnessmark.errors import BadInput, BadRecord
+from witnessmark.model.statement import PATTERNS, Token
+from witnessmark.record.cosignature import WitnessKey
 
 FILE = "archive.toml"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,39}")
@@ -64,6 +66,27 @@ class Anchors:
     authorities: tuple[Authority, ...] = ()
     calendars: tuple[Calendar, ...] = ()
 
+    @property
+    def files(self) -> list[str]:
+        """Files that these settings name; relative ones lie in the archive's folder."""
+        found = [name for each in self.authorities for name in (each.roots, each.crls)]
+        return [name for name in dict.fromkeys([*found, self.headers]) if name]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerWitness:
+    """A partner who co-signs our checkpoints.
+
+    Attributes:
+        name: our word for them.
+        key: their witness verifier key (type 0x04), as 'witnessmark witness key' prints it there.
+        url: where their witness is asked; "" when only files go to and fro.
+    """
+
+    name: str
+    key: str
+    url: str = ""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Settings:
@@ -76,6 +99,7 @@ class Settings:
         worker_memory_mb, worker_seconds: limits of one task on hostile bytes.
         proxy: `socks5h://host:port` or `http://host:port`, for all that anchoring asks.
         anchors: see there.
+        witnesses: partners who co-sign our checkpoints.
     """
 
     reserve_mb: int = 2_048
@@ -86,6 +110,7 @@ class Settings:
     worker_seconds: int = 300
     proxy: str = ""
     anchors: Anchors = Anchors()
+    witnesses: tuple[PartnerWitness, ...] = ()
 
     @property
     def processes(self) -> int:
@@ -114,7 +139,35 @@ def read(folder: Path) -> Settings:
                 f"{FILE}: '{name}' cannot name an authority or calendar.",
                 todo="Letters, digits, spaces and . _ - up to 40; each name once.",
             )
+    _check_witnesses(found.witnesses)
     return found
+
+
+def _check_witnesses(witnesses: Sequence[PartnerWitness]) -> None:
+    """Refuses names that are no names, and one public key that would count twice."""
+    names, keys = [each.name for each in witnesses], []
+    for each in witnesses:
+        if not _NAME.fullmatch(each.name) or names.count(each.name) > 1:
+            raise BadInput(
+                f"{FILE}: '{each.name}' cannot name a witness.",
+                todo="Letters, digits, spaces and . _ - up to 40; each name once.",
+            )
+        try:
+            keys.append(WitnessKey.parse(each.key).public)
+        except BadRecord as error:
+            raise BadInput(
+                f"{FILE}: the key of the witness {each.name} cannot be used: {error.what}",
+                todo="It is the line that 'witnessmark witness key' prints at the partner's.",
+            ) from error
+        if not PATTERNS[Token].fullmatch(each.key):
+            raise BadInput(
+                f"{FILE}: the record cannot hold the name in the key of the witness {each.name}.",
+                todo="The partner names their witness with letters, digits and . _ : / - only.",
+            )
+    if len(set(keys)) < len(keys):
+        raise BadInput(
+            f"{FILE}: two witnesses have one public key.", todo="One key counts once: remove one."
+        )
 
 
 def _table(kind: Any, table: Mapping[str, Any], where: str) -> Any:
@@ -157,6 +210,12 @@ _WHO = """
 ## [[anchors.calendars]]
 ## name = "Calendar"
 ## url = "https://calendar.example.org"
+
+## Partners who co-sign our checkpoints; see 'witnessmark cosign --help'.
+## [[witnesses]]
+## name = "Partner"
+## key = "partner.example.org/w+1a2b3c4d+..."
+## url = "https://witness.example.org"
 """
 
 

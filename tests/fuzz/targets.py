@@ -18,6 +18,9 @@ from support import exports
 from support.forge import ots
 from support.forge import tokens as forged
 from tests.conftest import ROOT
+from tests.unit.record.test_cosignature import ANSWER, EXAMPLE, SEED, WITNESS
+from tests.unit.record.test_witnessing import BODY, LOG, request
+from tests.unit.record.test_witnessing import note as checkpoint
 from witnessmark.anchoring import blocks, calendars, certificates, tokens
 from witnessmark.collection import links, telegram_html, telegram_json
 from witnessmark.collection.telegram_message import Chat, MalformedError
@@ -25,10 +28,14 @@ from witnessmark.custody import receipts
 from witnessmark.errors import BadInput, BadRecord, BadStamp
 from witnessmark.record import canonical, entries, note, tiles
 from witnessmark.record.checkpoint import Checkpoint
+from witnessmark.record.cosignature import WitnessKey, check, cosign, parse_lines
 from witnessmark.record.proof import Proof
+from witnessmark.record.witnessing import Answer, Request, Status, decide
 from witnessmark.verification.examinations.container import Container
 
 VECTORS = ROOT / "spec" / "vectors"
+#: What the witness under test has seen: seven entries.
+SEEN = checkpoint(7)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,6 +95,27 @@ def _verifier_key(data: bytes) -> None:
     assert str(note.VerifierKey.parse(text)) == text
 
 
+def _witness_key(data: bytes) -> None:
+    text = data.decode("utf-8", errors="replace")
+    assert str(WitnessKey.parse(text)) == text
+
+
+def _question(data: bytes) -> None:
+    asked = Request.parse(data)
+    assert asked.encode() == data, "two spellings of one question"
+    logs = {LOG.name: [LOG], EXAMPLE.split("\n")[0]: [LOG]}
+    verdict = decide(asked, logs, [SEEN])
+    assert verdict.status != Status.COSIGNED or data in _questions(), "an edited one was accepted"
+
+
+def _answer(data: bytes) -> None:
+    answer = Answer.parse(data)
+    if answer.status is Status.COSIGNED:
+        lines = parse_lines(data)
+        assert "".join(line.line for line in lines).encode() == data
+        check(note.parse(SEEN).text, lines, WITNESS)
+
+
 def _tile(data: bytes) -> None:
     tiles.parse_path(data.decode("ascii", errors="replace"))
 
@@ -131,6 +159,16 @@ def _entries() -> list[bytes]:
         base64.b64decode(each["bytes"])
         for each in json.loads((VECTORS / "entries.json").read_text(encoding="utf-8"))["valid"]
     ]
+
+
+def _questions() -> list[bytes]:
+    return [BODY, *(request(7, size).encode() for size in (7, 8, 21, 40))]
+
+
+def _answers() -> list[bytes]:
+    text = note.parse(SEEN).text
+    own = cosign(text, SEED, WITNESS.name, 1_767_333_600).line.line.encode()
+    return [own, own + ANSWER.encode(), b"refused 409\n7\n", b"refused 422\n" + SEEN]
 
 
 def _exported(pattern: str) -> list[bytes]:
@@ -199,6 +237,9 @@ TARGETS: dict[str, Target] = {
     "checkpoint note": Target(lambda: _vectors("checkpoints.json", "note"), _checkpoint),
     "proof": Target(lambda: _vectors("proofs.json", "file"), _proof),
     "verifier key": Target(lambda: _vectors("checkpoints.json", "key"), _verifier_key),
+    "witness key": Target(lambda: [str(WITNESS).encode()], _witness_key),
+    "witness question": Target(_questions, _question),
+    "witness answer": Target(_answers, _answer),
     "tile path": Target(lambda: [b"tile/0/x001/x234/067", b"tile/1/000.p/4"], _tile),
     "Telegram JSON export": Target(lambda: _exported("result.json"), _telegram_json),
     "Telegram HTML export": Target(

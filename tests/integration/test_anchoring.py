@@ -23,9 +23,11 @@ from support.authority import Authority
 from support.calendar import Calendar
 from tests.conftest import ROOT
 from tests.integration.test_collecting import collect
+from tests.integration.test_packages import collect_sheet, sheet_rows
+from tests.unit.checker.subject import check as checker
 from witnessmark import settings
 from witnessmark.anchoring.http import Door
-from witnessmark.archive import Archive, anchoring, checking, stamps
+from witnessmark.archive import Archive, anchoring, backing_up, checking, restoring, stamps
 from witnessmark.archive import anchoring_by_file as by_file
 from witnessmark.archive.stamps import Outcome
 from witnessmark.cli.app import app
@@ -292,6 +294,16 @@ def test_a_promise_is_never_a_time(archive: Archive, calendar: Calendar) -> None
     calendar.mine()
     assert states(go(archive)) == ["needs_headers", "nothing_new"]
     assert [row.state for row in archive.queries.anchors()] == ["pending"]
+
+
+def test_a_calendar_is_not_pressed(archive: Archive, calendar: Calendar) -> None:
+    """A scheduler asks for a block once in an hour, at most."""
+    name(archive, calendar=calendar)
+    go(archive)
+    now = datetime.now(UTC)
+    for minutes, asked in ((0, 2), (20, 2), (59, 2), (61, 3)):
+        go(archive, due=True, now=now + timedelta(minutes=minutes))
+        assert len(calendar.asked) == asked
 
 
 @pytest.mark.parametrize("by_file", [True, False])
@@ -575,4 +587,52 @@ def test_where_an_item_is_shown(
     news(archive, tmp_path, 2)
     out = program("anchor", code=1)
     assert "! second: The stamp leads to no certificate that is pinned here. [untrusted]" in out
+    assert "! second gave no stamp when asked last: untrusted (entry " in program("status")
+    second.mood = ""
+    assert "second: checkpoint of" in program("anchor")
+    assert json.loads(program("status", "--json"))["anchor_failures"] == []
     assert "--request" in program("anchor", "--help")
+
+
+def test_the_sheet_says_how_each_row_stands(
+    archive: Archive, first: Authority, tmp_path: Path
+) -> None:
+    collect_sheet(archive, tmp_path / "sheet.csv", "link\nhttp://e.x/1\n")
+    go(name(archive, first))
+    collect_sheet(archive, tmp_path / "sheet.csv", "link\nhttp://e.x/1\nhttp://e.x/2\n")
+    headers, *rows = sheet_rows(archive)
+    states = [row[headers.index("witnessmark_anchor")].split(" ")[0] for row in rows]
+    assert states == ["anchored", "unanchored"]
+
+
+def test_what_a_package_gets(
+    archive: Archive, first: Authority, second: Authority, calendar: Calendar
+) -> None:
+    first.name, second.name = "The First", "the-first"
+    covered = size(archive)
+    go(name(archive, first, second, calendar=calendar))
+    found, problems = stamps.for_package(archive)
+    assert not problems
+    assert {each: sorted(files) for each, files in found.items()} == {
+        covered: ["calendar.ots", "the-first-1.tsr", "the-first.tsr"]
+    }
+    for each, data in found[covered].items():
+        assert checker.is_known_file(f"data/checkpoints/{covered}/{each}")
+        assert data
+    (archive.folder / "The First.pem").write_bytes(second.roots.read_bytes())
+    found, (problem,) = stamps.for_package(archive)
+    assert sorted(found[covered]) == ["calendar.ots", "the-first.tsr"]
+    assert "The First over the checkpoint" in problem
+
+
+def test_a_backup_takes_along_what_is_pinned(
+    archive: Archive, first: Authority, tmp_path: Path
+) -> None:
+    go(name(archive, first))
+    backing_up.backup(archive, tmp_path / "backup")
+    with Archive.open(tmp_path / "backup") as copy:
+        checked = checking.check(copy)
+        assert (checked.problems, checked.notes, checked.anchors) == ([], [], 1)
+        assert states(go(copy)) == ["nothing_new"]
+    restoring.restore(tmp_path / "backup", tmp_path / "again")
+    assert (tmp_path / "again" / "first.pem").read_bytes() == first.roots.read_bytes()

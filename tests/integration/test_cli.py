@@ -30,8 +30,10 @@ def _commands(group: Any, above: str = "") -> dict[str, Any]:
     """All commands by their words; those of a group as `group command`."""
     found: dict[str, Any] = {}
     for name, each in group.commands.items():
-        inner = hasattr(each, "commands")
-        found |= _commands(each, f"{above}{name} ") if inner else {above + name: each}
+        if hasattr(each, "commands"):
+            found |= _commands(each, f"{above}{name} ")
+        if getattr(each, "invoke_without_command", True):
+            found[above + name] = each
     return found
 
 

@@ -245,6 +245,19 @@ def test_notes(checker: Checker, tmp_path: Path) -> None:
     )
 
 
+def test_two_receipts_of_our_own_word(checker: Checker, tmp_path: Path) -> None:
+    """Nothing is wrong with the second but that there is a first."""
+    record = small()
+    made = {"objects": [], "method": "courier"}
+    made |= {name: b.protect(name, "x") for name in ("reason", "to_whom")}
+    transfer = record.add("custody.transferred/1", made, b.ANNA)
+    for at in (b.AT, "2026-01-05T00:00:00Z"):
+        record.add("custody.receipted/1", {"transfer": transfer, "received_at": at}, b.ANNA)
+    ours, theirs = both(checker, package(record).write(tmp_path / "p"))
+    assert ours == theirs
+    assert ours[1] == "receipt"
+
+
 FOLDERS: tuple[Callable[[Path], object], ...] = (
     lambda p: ((p / "bagit.txt").unlink(), (p / "bagit.txt").mkdir()),
     lambda p: ((p / b.ENTRIES).unlink(), (p / b.ENTRIES).mkdir()),

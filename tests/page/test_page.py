@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Callable
@@ -254,6 +255,17 @@ def test_it_fits_a_telephone(opened: Checker, folder: Path, scheme: str) -> None
 def test_every_script_and_style_is_named_by_its_hash() -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert with_policy(text) == text, "run: python -m support.page_policy"
+
+
+def test_without_its_script_the_page_says_so(checker: Checker) -> None:
+    browser = checker.context.browser
+    assert browser is not None
+    with contextlib.closing(browser.new_context(java_script_enabled=False)) as context:
+        page = context.new_page()
+        page.goto(PAGE.as_uri())
+        assert page.is_visible("#idle")
+    checker.open()
+    assert checker.page.locator("#idle").count() == 0
 
 
 def test_nothing_else_may_run_or_be_loaded(opened: Checker) -> None:

@@ -42,7 +42,7 @@ class NoAnswer(WitnessmarkError):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Door:
-    """Asks others over HTTP.
+    """Asks others over HTTP. Not for use inside a running event loop.
 
     Attributes:
         proxy: `socks5h://host:port` or `http://host:port`; "" for none.

@@ -29,6 +29,8 @@ OWN = frozenset({AnchorReceived.TYPE, AnchorFailed.TYPE, CosignatureReceived.TYP
 ENOUGH = 2
 #: seconds before each further attempt of one go, and for one question
 _PAUSES, _SECONDS = (2.0, 8.0), 30.0
+#: failures, newest first, among which `failures` looks
+_LOOKED_AT = 200
 _FIRST_WAIT = timedelta(minutes=15)
 
 Clock = Callable[[], datetime]
@@ -55,6 +57,23 @@ def newest(archive: Archive) -> Standing:
     rest = archive.journal.read(min(found.size, last.index))
     first = next(each for each in rest if each.entry.type not in OWN)
     return found.of(last.index, first.entry.at)
+
+
+def failures(archive: Archive) -> list[str]:
+    """Who gave no stamp when asked last."""
+    latest: dict[tuple[str, str], tuple[int, AnchorFailed]] = {}
+    for index in archive.queries.acts(AnchorFailed.TYPE)[-_LOOKED_AT:]:
+        said = archive.journal.entry(index).said
+        assert isinstance(said, AnchorFailed)
+        latest[said.kind, said.authority] = index, said
+    for row in archive.queries.anchors():
+        if latest.get((row.kind, row.authority), (row.entry, None))[0] < row.entry:
+            del latest[row.kind, row.authority]
+    return [
+        f"{said.authority} gave no stamp when asked last: {said.reason.replace('_', ' ')} "
+        f"(entry {index})."
+        for index, said in latest.values()
+    ]
 
 
 def advice(archive: Archive) -> list[str]:
@@ -120,7 +139,8 @@ class _Go:
             raise BadInput(
                 "Nobody is named who could stamp this record.",
                 kept="Nothing was sent.",
-                todo="Name two authorities in archive.toml; 'witnessmark anchor --help' shows how.",
+                todo="Name two authorities in archive.toml, or let a partner ask (--request); "
+                "'witnessmark anchor --help' shows how.",
                 code="no_authorities",
             )
         _ = self._door.via  # shut without a proxy

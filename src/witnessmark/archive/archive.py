@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from witnessmark import __version__, settings
-from witnessmark.archive import disposing, protecting
+from witnessmark.archive import disposing, key_care, protecting
 from witnessmark.catalog import rebuild
-from witnessmark.catalog.projection import Projection
+from witnessmark.catalog.projection import GuardedProjection
 from witnessmark.catalog.queries import SqlQueries
 from witnessmark.catalog.tables import Tables
 from witnessmark.custody.keys import Kdf, Keyring, Unlocked
@@ -35,7 +35,7 @@ from witnessmark.model import (
     Statement,
     key_id,
 )
-from witnessmark.model.statement import Token
+from witnessmark.model.statement import PATTERNS, PublicText, Token
 from witnessmark.record import entries
 from witnessmark.record.checkpoint import Checkpoint
 from witnessmark.record.history import KEY_ENTRIES, SIGNED, History
@@ -45,11 +45,13 @@ from witnessmark.stores.database import Database
 from witnessmark.stores.durable import sync_folder, write_file
 from witnessmark.stores.journal import SqlJournal
 from witnessmark.stores.private import PrivateDb
+from witnessmark.stores.witness import WitnessDb
 from witnessmark.stores.work import WorkDb
 
 PROGRAM = f"witnessmark {__version__}"
 _RECORD, _PRIVATE, _OBJECTS, _DERIVED = "archive.db", "private.db", "objects", "derived"
-_TRUST = "trust.txt"
+#: Not in backups: see `stores.witness`.
+WITNESS = "witness.db"
 
 
 class Archive:
@@ -70,22 +72,35 @@ class Archive:
         self._rows = PrivateDb(databases / _PRIVATE)
         self.keyring = Keyring(self._rows)
         self.database = Database(databases / _RECORD)
-        self.journal = SqlJournal(self.database, origin, self._sign)
+        self.journal = SqlJournal(
+            self.database, origin, self._sign, prepare=functools.partial(key_care.prepare, self)
+        )
         self.blobs = FileBlobs(folder / _OBJECTS, reserve=self.settings.reserve_mb << 20)
         self.derived = databases / _DERIVED
         self.derived.mkdir(exist_ok=True)
         self.work = WorkDb(self.derived / "work.db")
         self.queries = SqlQueries(self.database.read)
-        self.project = Projection(Tables())
+        self.project = GuardedProjection(Tables())
         self.engines: list[LocalEngine] = []
         self.person: Unlocked | None = None
         self._copies: tempfile.TemporaryDirectory[str] | None = None
+        self._witness_path = databases / WITNESS
 
     @functools.cached_property
     def vault(self) -> SealedVault:
         """Protected values; locked until `unlock`."""
         private = self.person.vault if self.person else None
         return SealedVault(self._rows, self.keyring.vault_public, self.keyring.seen, private)
+
+    @functools.cached_property
+    def witness_memory(self) -> WitnessDb:
+        """What this archive has seen as a witness; its file is made at the first use."""
+        return WitnessDb(self._witness_path)
+
+    @property
+    def is_witness(self) -> bool:
+        """Whether this archive co-signs for anybody, or did."""
+        return self._witness_path.exists()
 
     def _sign(self, checkpoint: Checkpoint) -> bytes:
         return sign(checkpoint.text, self.keyring.archive, checkpoint.origin)
@@ -158,13 +173,15 @@ class Archive:
         archive.update_catalog()
         protecting.finish(archive, _alive)
         disposing.finish(archive, _alive)
+        key_care.settle(archive, _alive)
         return archive
 
     @staticmethod
     def _open_copies(folder: Path) -> Archive:
         # SQLite cannot read a write-ahead log beside a database that it may not write
         copies = tempfile.TemporaryDirectory(prefix="witnessmark-")
-        for path in (*folder.glob(f"{_RECORD}*"), *folder.glob(f"{_PRIVATE}*")):
+        names = (_RECORD, _PRIVATE, WITNESS)
+        for path in (path for name in names for path in folder.glob(f"{name}*")):
             shutil.copyfile(path, Path(copies.name) / path.name)
         archive = Archive(folder, databases=Path(copies.name))
         archive._copies = copies
@@ -190,13 +207,21 @@ class Archive:
 
     def unlock(self, secret: bytes) -> Unlocked:
         """Unlocks protected values and a person's signing key. Raises `Locked`."""
-        self.person = self.keyring.unlock(secret)
+        self.person = self.identify(secret)
         self.__dict__.pop("vault", None)  # the next use makes it anew, unlocked
         return self.person
+
+    def identify(self, secret: bytes) -> Unlocked:
+        """The person in force whose keys `secret` opens. Raises `Locked`."""
+        states = self.queries.people()
+        in_force = {key for key, state in states.items() if state == "active"}
+        return self.keyring.unlock(secret, in_force)
 
     def close(self) -> None:
         """Closes all files."""
         self.work.close()
+        if "witness_memory" in self.__dict__:
+            self.witness_memory.close()
         self.database.close()
         self._rows.close()
         if self._copies:
@@ -226,10 +251,14 @@ class Archive:
     @property
     def trust(self) -> str:
         """What a receiver needs from us, by another way: the archive's verifier key."""
+        return str(self.history().archive_key)
+
+    def history(self) -> History:
+        """The keys of the record, followed from its genesis to now."""
         history = History()
         for index in self.queries.acts(*KEY_ENTRIES):
             history.add(self.journal.entry(index))
-        return str(history.archive_key)
+        return history
 
     def say(self, statement: Statement, about: Sequence[str] = ()) -> Recorded:
         """Appends one entry: signed by the person at work if its type asks for it.
@@ -265,13 +294,13 @@ class Archive:
 
     def add_person(self, name: str, secret: bytes, kdf: Kdf | None = None) -> str:
         """Gives a further person keys under their own secret; their key id. Raises `Locked`."""
-        person = self.working_person()
-        added = self.keyring.add_person(secret, person.vault, kdf or Kdf())
-        public = added.signing.public_key().public_bytes_raw()
-        statement = PersonAdded(
-            key=Token(_base64(public)), name=self.protect("name", name), roles=(Token("member"),)
-        )
-        self.say(statement, (added.person,))
+        person, head = self.working_person(), self.journal.head()
+        since = head.size if head else 0
+        with key_care.settling(self):
+            added = self.keyring.coming_person(secret, person.vault, kdf or Kdf(), since)
+            key = Token(_base64(added.signing.public_key().public_bytes_raw()))
+            name_ref, roles = self.protect("name", name), (Token("member"),)
+            self.say(PersonAdded(key=key, name=name_ref, roles=roles), (added.person,))
         return added.person
 
     def working_person(self) -> Unlocked:
@@ -283,6 +312,22 @@ class Archive:
                 todo="Give the passphrase (WITNESSMARK_PASSPHRASE) or the key file (--key-file).",
             )
         return self.person
+
+    def change_scope(self, scope: Scope, reason: str) -> Recorded:
+        """States the whole new scope, with a public reason.
+
+        Raises:
+            Refused: the scope or the reason is not complete.
+        """
+        _check_scope(scope)
+        if not PATTERNS[PublicText].fullmatch(reason) or not reason.strip():
+            raise Refused(
+                "The reason is not stated in up to 4,000 plain characters.",
+                kept="Nothing was changed.",
+                todo="Give --reason; it is public, so name no person in it.",
+                code="reason",
+            )
+        return self.say(ScopeChanged(scope=scope, reason=PublicText(reason.strip())))
 
     def scope(self) -> Scope:
         """The scope in force."""
@@ -347,7 +392,9 @@ def _fill(folder: Path, scope: Scope, person_name: str, secret: bytes, kdf: Kdf)
         archive.vault.flush(0)
         archive.journal.append([entries.sign(bare, origin, person.signing)], archive.project)
         archive.vault.settle()
-        write_file(folder / _TRUST, f"# give this line by another way\n{key}\n".encode(), 0o644)
+        write_file(
+            folder / key_care.TRUST, f"# give this line by another way\n{key}\n".encode(), 0o644
+        )
     sync_folder(folder)
 
 
@@ -360,7 +407,7 @@ def _check_scope(scope: Scope) -> None:
     if missing and not scope.scratch:
         raise Refused(
             f"The scope does not state: {', '.join(missing)}.",
-            kept="Nothing was made.",
+            kept="Nothing was made or changed.",
             todo="Nothing can be collected before it is stated; --scratch makes a try-out.",
             code="scope",
         )

@@ -26,6 +26,16 @@ BESIDE = (settings.FILE, "trust.txt", "scratch.key")
 _KEPT = "The backup was not touched."
 
 
+def beside(folder: Path) -> list[str]:
+    """Names of the small files beside the databases of an archive, with what its settings pin."""
+    try:
+        named = settings.read(folder).anchors.files
+    except BadInput:
+        named = []
+    # a path that leads elsewhere leads there from the backup too
+    return [*BESIDE, *(n for n in named if Path(n).name == n and n not in DATABASES)]
+
+
 def backup(
     archive: Archive, target: Path, on_progress: Callable[[int, int], None] = lambda *_: None
 ) -> dict[str, int]:
@@ -58,8 +68,8 @@ def backup(
     finally:
         for snapshot in snapshots.values():
             snapshot.unlink(missing_ok=True)
-    for name in BESIDE:
-        if (own := archive.folder / name).exists():
+    for name in beside(archive.folder):
+        if (own := archive.folder / name).is_file():
             write_file(target / name, own.read_bytes())
     places.remember(archive, target)
     if failed:

@@ -11,16 +11,25 @@ from itertools import chain
 
 from witnessmark.archive import stamps
 from witnessmark.archive.archive import Archive
+from witnessmark.archive.witnessing import contradictions
 from witnessmark.catalog.rebuild import Replay, projected_size
 from witnessmark.errors import BadRecord, NotFound, StoreFailure, WitnessmarkError
-from witnessmark.model import ObjectDisposed, ObjectStored, Recorded, attachments
+from witnessmark.model import (
+    CosignatureReceived,
+    ForkReported,
+    ObjectDisposed,
+    ObjectStored,
+    Recorded,
+    attachments,
+)
 from witnessmark.ports import Journal
 from witnessmark.record.checkpoint import Checkpoint
+from witnessmark.record.cosignature import WitnessKey, check_encoded
 from witnessmark.record.custody import Transfers
 from witnessmark.record.history import History
 from witnessmark.record.note import parse
-from witnessmark.record.tiles import WIDTH, Tile, right_edge, split
-from witnessmark.record.tree import Frontier, fold
+from witnessmark.record.tiles import WIDTH, Tile, node_reader, right_edge, split
+from witnessmark.record.tree import Frontier, fold, root
 
 _CHUNK = 1 << 20
 
@@ -61,10 +70,13 @@ def check_record(archive: Archive) -> tuple[Checked, Named]:
     checked, named = Checked(), Named()
     with closing(Replay()) as replay:
         try:
-            _Record(archive.journal, checked, named, replay).check()
+            record = _Record(archive.journal, checked, named, replay)
+            record.check()
+            record.check_outside()
             _check_catalog(archive, checked, replay)
         except (BadRecord, StoreFailure, NotFound) as error:
             checked.problems.append((error.code, error.what))
+    checked.notes += contradictions(archive)
     return checked, named
 
 
@@ -118,6 +130,7 @@ class _Record:
         self._frontier = Frontier()
         self._tiles: dict[int, list[bytes]] = {}
         self._last_at = ""
+        self._cosigned: list[tuple[int, CosignatureReceived]] = []
 
     def check(self) -> None:
         """Raises `BadRecord`, `NotFound` or `StoreFailure` at the first thing that is wrong."""
@@ -156,8 +169,47 @@ class _Record:
                 f"{self._last_at} to {recorded.entry.at}."
             )
         self._last_at = recorded.entry.at
+        match recorded.said:
+            case CosignatureReceived() as said:
+                self._cosigned.append((recorded.index, said))
+            case ForkReported() as fork:
+                self._checked.notes.append(
+                    f"FORK: entry {recorded.index} reports a checkpoint of {fork.size} entries "
+                    "under this archive's key that is of another record."
+                )
         self._checked.entries += 1
         self._grow(0, recorded.leaf)
+
+    def check_outside(self) -> None:
+        """Co-signatures hold, and are of this record; what is in doubt is counted."""
+        own = {key.public for _, key in self._history.archive_keys}
+        for index, said in self._cosigned:
+            try:
+                self._check_cosignature(said, own)
+            except BadRecord as error:
+                problem = f"The co-signature in entry {index} does not hold: {error.what}"
+                self._checked.problems.append(("cosignature", problem))
+        for key, after in sorted(self._history.suspect.items()):
+            until = self._history.revoked[key]
+            entries = self._journal.read(min(after, until), until)
+            doubted = [each.index for each in entries if each.entry.by == key]
+            if doubted:
+                self._checked.notes.append(
+                    f"SUSPECT: {len(doubted)} entries by {key}, from entry {doubted[0]} on, were "
+                    f"signed when that key was in doubt (entry {until} says from when)."
+                )
+
+    def _check_cosignature(self, said: CosignatureReceived, own: set[bytes]) -> None:
+        if not said.size <= self._checked.entries:
+            raise BadRecord("It is over more entries than there are.")
+        if said.size and root(said.size, node_reader(self._journal.tile)).hex() != said.root:
+            raise BadRecord("It is over another record.")
+        witness = WitnessKey.parse(said.witness)
+        if witness.public in own:
+            raise BadRecord("It is by the archive's own key.")
+        text = Checkpoint(self._history.origin, said.size, bytes.fromhex(said.root)).text
+        if check_encoded(text, said.signature, witness).instant != said.time:
+            raise BadRecord("Its time is another.")
 
     def _grow(self, level: int, value: bytes) -> None:
         """Collects hashes into tiles; a full one is compared with what is stored."""

@@ -11,7 +11,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, TextIO
 
-from witnessmark.archive import outgoing, protecting, selecting, sharing
+from witnessmark.archive import (
+    custodying,
+    outgoing,
+    outside,
+    protecting,
+    selecting,
+    sharing,
+)
 from witnessmark.archive.archive import Archive
 from witnessmark.archive.examining import Advance, nothing
 from witnessmark.archive.outgoing import NOTHING_LEFT
@@ -97,13 +104,14 @@ def export(
     _check_risk(archive, order.risk)
     entries = _entries(archive, order, advance)
     disclosures = _disclosures(archive, entries, order.disclose)
-    notices = tuple(filter(None, [_one_sided(archive), *_gaps(archive, entries)]))
+    objects = package.objects_of(entries, order.profile)
+    notices = _notices(archive, entries)
     contents = package.Contents(
         profile=order.profile,
         entries=entries,
         disclosures=disclosures,
-        earlier=(),
-        readme=_readme(archive, order, entries, notices),
+        earlier=outside.earlier(archive, entries, objects),
+        readme=_readme(archive, order, entries, objects, notices),
         checkers=checkers(),
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
     )
@@ -125,7 +133,11 @@ def export(
 
 
 def _readme(
-    archive: Archive, order: HandOver, entries: Sequence[Recorded], notices: Sequence[str]
+    archive: Archive,
+    order: HandOver,
+    entries: Sequence[Recorded],
+    objects: Sequence[str],
+    notices: Sequence[str],
 ) -> str:
     head = archive.journal.head()
     assert head is not None
@@ -133,9 +145,10 @@ def _readme(
         readme.Facts(
             origin=head.origin,
             size=head.size,
-            objects=len(package.objects_of(entries, order.profile)),
+            objects=len(objects),
             entries=len(entries),
             profile=order.profile,
+            outside=outside.standing(archive, entries, objects),
             hashes={name: hashlib.sha256(data).hexdigest() for name, data in checkers().items()},
         ),
         notices,
@@ -257,22 +270,19 @@ def _say(archive: Archive, order: HandOver, built: package.Built, disclosures: i
     )
 
 
+def _notices(archive: Archive, entries: Sequence[Recorded]) -> tuple[str, ...]:
+    """What whoever reads the package must know of its limits."""
+    here = {recorded.index for recorded in entries}
+    gaps = [gap for gap in archive.queries.custody_gaps() if gap.entry in here]
+    gone = len(package.disposed(entries))
+    disposed = f"{gone} objects or attachments named here were disposed of" if gone else ""
+    said = [_one_sided(archive), *map(custodying.gap_sentence, gaps), disposed]
+    return tuple(filter(None, said))
+
+
 def _one_sided(archive: Archive) -> str:
     runs = Counter(row.party for row in archive.queries.runs())
     return readme.one_sided(archive.scope().parties, runs)
-
-
-def _gaps(archive: Archive, entries: Sequence[Recorded]) -> list[str]:
-    """Transfers that went along without their receipts, and what was disposed of."""
-    here = {recorded.index for recorded in entries}
-    open_ones = [gap.entry for gap in archive.queries.custody_gaps() if gap.entry in here]
-    found = []
-    if open_ones:
-        numbers = ", ".join(map(str, open_ones))
-        found.append(f"open gap in custody: no receipt for the transfers of entries {numbers}")
-    if gone := package.disposed(entries):
-        found.append(f"{len(gone)} objects or attachments named here were disposed of")
-    return found
 
 
 def checkers() -> dict[str, bytes]:

@@ -22,7 +22,7 @@ from witnessmark.model import (
 )
 from witnessmark.model.protected import ValueRef
 from witnessmark.model.statement import STATEMENTS, Token
-from witnessmark.record.history import KEY_ENTRIES, History, second_bytes
+from witnessmark.record.history import second_bytes
 
 if TYPE_CHECKING:
     from witnessmark.archive.archive import Archive
@@ -229,16 +229,7 @@ def second_person(archive: Archive, secret: bytes) -> Unlocked:
         Locked: it opens nobody's keys.
         Refused: it is the person at work, or their key was revoked.
     """
-    second = archive.keyring.unlock(secret)
-    history = History()
-    for index in archive.queries.acts(*KEY_ENTRIES):
-        history.add(archive.journal.entry(index))
-    if second.person not in history.people:
-        raise Refused(
-            "The second person's key is not in force any more.",
-            kept="Nothing was changed.",
-            todo="Somebody whose key was not revoked signs with you.",
-        )
+    second = archive.identify(secret)
     if second.person == archive.working_person().person:
         raise Refused(
             "The second person is the first.",

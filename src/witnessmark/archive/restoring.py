@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from witnessmark.archive.archive import Archive
-from witnessmark.archive.backing_up import BESIDE, DATABASES
+from witnessmark.archive.backing_up import DATABASES, beside
 from witnessmark.archive.checking import Checked, check_record
 from witnessmark.errors import BadInput, BadRecord, Locked, Refused, StoreFailure, WitnessmarkError
 from witnessmark.record.checkpoint import Checkpoint
@@ -355,7 +355,7 @@ def _damaged(bad: dict[str, str], backup: Path, building: Path) -> StoreFailure:
 
 
 def _put_beside(backup: Path, building: Path, trust: str, head: Checkpoint) -> None:
-    for name in BESIDE:
+    for name in beside(backup):
         if (backup / name).is_file():
             write_file(building / name, (backup / name).read_bytes())
     write_file(

@@ -16,9 +16,10 @@ import sqlalchemy as sa
 
 from witnessmark.catalog.recordings import regroup
 from witnessmark.catalog.tables import Tables, part, short
-from witnessmark.errors import BadRecord
+from witnessmark.errors import BadRecord, Refused
 from witnessmark.model import (
     AnchorReceived,
+    CosignatureReceived,
     CustodyReceipted,
     CustodyTransferred,
     Entry,
@@ -60,6 +61,7 @@ class Projection:
             RiskRecorded: self._risks,
             AnchorReceived: self._anchors,
             ValueErased: self._erased,
+            CosignatureReceived: self._cosignatures,
             Genesis: self._people,
             PersonAdded: self._people,
             KeyRotated: self._people,
@@ -279,6 +281,21 @@ class Projection:
         if rows:
             connection.execute(sa.insert(self.tables.erased), rows)
 
+    def _cosignatures(self, connection: sa.Connection, said: list[Said]) -> None:
+        rows = [
+            {
+                "id": recorded.index,
+                "size": each.size,
+                "root": bytes.fromhex(each.root),
+                "public": each.witness.split("+", 2)[-1],
+                "witness": each.witness,
+                "time": each.time,
+                "signature": each.signature,
+            }
+            for recorded, each in said
+        ]
+        connection.execute(sa.insert(self.tables.cosignatures).prefix_with("OR IGNORE"), rows)
+
     def _people(self, connection: sa.Connection, said: list[Said]) -> None:
         table = self.tables.people
         for recorded, each in said:
@@ -359,6 +376,28 @@ class Projection:
             for recorded, each in said
         ]
         connection.execute(sa.insert(self.tables.materials), rows)
+
+
+class GuardedProjection(Projection):
+    """For what is being said now: refuses the word of a person whose key is not in force.
+
+    Between unlocking and saying, another process may have rotated or revoked that key.
+    """
+
+    def __call__(self, connection: sa.Connection, taken: Sequence[Recorded]) -> None:
+        """See `Projection`. Raises `Refused` too."""
+        authors = {each.entry.by for each in taken if each.entry.signature and each.index}
+        if authors:
+            p = self.tables.people
+            query = sa.select(p.c.key).where(p.c.key.in_(authors), p.c.state == "active")
+            if authors - set(connection.scalars(query)):
+                raise Refused(
+                    "The key that signs this is not in force: it was replaced or revoked.",
+                    kept="Nothing was added.",
+                    todo="'witnessmark keys list' says which keys are in force.",
+                    code="author",
+                )
+        super().__call__(connection, taken)
 
 
 def _key_changes(entry: Entry, said: Any) -> list[tuple[str, str]]:

@@ -17,6 +17,7 @@ from witnessmark.errors import NotFound
 from witnessmark.model import DatedBy, LinkSegment
 from witnessmark.ports import (
     AnchorRow,
+    CosignatureRow,
     Gap,
     LinkRow,
     MaterialRow,
@@ -326,3 +327,26 @@ class SqlQueries:
                 MaterialRow(key, one.hex(), other.hex(), relation)
                 for key, one, other, relation in connection.execute(query)
             ]
+
+    def cosignatures(self) -> list[CosignatureRow]:
+        """See `Queries.cosignatures`."""
+        c = self._tables.cosignatures
+        with self._read() as connection:
+            rows = connection.execute(sa.select(c).order_by(c.c.size, c.c.id)).all()
+        return [
+            CosignatureRow(
+                row.id,
+                row.size,
+                row.root.hex(),
+                row.witness,
+                row.time,
+                f"\u2014 {row.witness.partition('+')[0]} {row.signature}\n",
+            )
+            for row in rows
+        ]
+
+    def people(self) -> dict[str, str]:
+        """See `Queries.people`."""
+        p = self._tables.people
+        with self._read() as connection:
+            return {key: state for key, state in connection.execute(sa.select(p.c.key, p.c.state))}

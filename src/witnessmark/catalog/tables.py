@@ -203,3 +203,15 @@ class Tables:
             index("materials_a", "a"),
             index("materials_b", "b"),
         )
+        #: `public` is the key without its name: one public key counts once for a checkpoint
+        self.cosignatures = table(
+            "cosignatures",
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("size", sa.Integer, nullable=False),
+            sa.Column("root", sa.LargeBinary, nullable=False),
+            sa.Column("public", sa.Text, nullable=False),
+            sa.Column("witness", sa.Text, nullable=False),
+            sa.Column("time", sa.Text, nullable=False),
+            sa.Column("signature", sa.Text, nullable=False),
+            index("cosignatures_once", "size", "public", unique=True),
+        )

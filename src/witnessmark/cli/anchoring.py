@@ -57,6 +57,8 @@ def anchor(
     \b
       17 * * * * witnessmark anchor --due --spread 40 -a ARCHIVE
 
+    (or a systemd timer: OnCalendar=hourly, RandomizedDelaySec=40min, anchor --due)
+
     A stamp is made anew before a certificate beneath it ends (restamp_days): the newer
     checkpoint holds the older stamp.
 

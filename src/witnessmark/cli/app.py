@@ -12,18 +12,30 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from witnessmark.cli import anchoring, custody, handing_over, keeping, looking, making, verifying
+from witnessmark.cli import (
+    anchoring,
+    custody,
+    handing_over,
+    keeping,
+    keys,
+    looking,
+    making,
+    status,
+    verifying,
+    witnessing,
+)
 from witnessmark.cli.output import complain
 from witnessmark.errors import StoreFailure, WitnessmarkError
 
 #: Commands by phase of the work, as `--help` lists them.
 PHASES = {
-    "Begin": ("init", "status", "keys", "fields"),
+    "Begin": ("init", "status", "keys", "scope", "fields"),
     "Collect": ("collect",),
-    "Preserve": ("check", "audit", "backup", "restore", "anchor", "rebuild", "log"),
+    "Preserve": ("check", "audit", "backup", "restore", "rebuild", "log"),
+    "Outside": ("anchor", "cosign", "witness"),
     "Look into it": ("match", "examine", "show"),
     "Custody": ("custody", "dispose"),
-    "Hand over": ("export", "disclose", "erase"),
+    "Hand over": ("export", "derive", "disclose", "erase"),
 }
 
 
@@ -55,7 +67,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (making, verifying, looking, anchoring, handing_over, keeping, custody):
+for module in (
+    making,
+    verifying,
+    status,
+    looking,
+    anchoring,
+    witnessing,
+    handing_over,
+    keeping,
+    custody,
+    keys,
+):
     module.register(app)
 
 

@@ -1,10 +1,9 @@
-"""`status`, `show`, `log`, `keys`."""
+"""`show`, `log`, `fields`."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,102 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from witnessmark.cli.options import ArchiveOption, JsonOption, KeyFileOption, entry_number, opened
-from witnessmark.cli.output import dump, safe, say, size, table
+from witnessmark.cli.output import dump, safe, say, size
 
 if TYPE_CHECKING:
     from witnessmark.archive import Archive
     from witnessmark.catalog.standing import Standing
     from witnessmark.ports import SightingRow
-
-
-def status(archive: ArchiveOption = Path(), as_json: JsonOption = False) -> None:
-    """What the archive holds, for which parties, and what is left to do.
-
-    Example: witnessmark status --archive ~/archive
-    """
-    from witnessmark.archive import anchoring, custodying, restoring
-    from witnessmark.custody import place
-
-    with opened(archive, reading=True) as held:
-        counts = held.queries.counts()
-        runs = held.queries.runs()
-        per_party = Counter(row.party or "unfinished run" for row in runs)
-        left = _left(held)
-        head = held.journal.head()
-        anchored = anchoring.newest(held)
-        found: dict[str, Any] = {
-            "origin": held.origin,
-            "entries": head.size if head else 0,
-            **counts,
-            "runs_per_party": dict(per_party),
-            "parties": list(held.scope().parties),
-            "unfinished_runs": [row.run for row in runs if row.tally is None],
-            "left": left,
-            "anchored": anchored.state == "anchored",
-            "anchor": anchored.members(),
-            "anchor_advice": anchoring.advice(held),
-            "restored": restoring.stands(archive),
-            "audited": _last_audit(held),
-            "disposed": len(held.queries.disposed()),
-            "custody_gaps": [dataclasses.asdict(gap) for gap in held.queries.custody_gaps()],
-            "warnings": place.warnings(archive),
-        }
-        gaps = list(custodying.gap_sentences(held))
-    if as_json:
-        dump(found)
-        return
-    say(f"{found['origin']}: {counts['objects']} objects ({size(counts['bytes'])}), "
-        f"{counts['sightings']} sightings, {counts['findings']} findings, "
-        f"{counts['recordings']} groups of matching footage; "
-        f"{found['entries']} entries.")  # fmt: skip
-    say(f"The newest entry that is no anchor: {safe(anchored)}.")
-    for line in found["anchor_advice"]:
-        say(f"! {safe(line)}")
-    rows = [(party, per_party.get(party, 0)) for party in found["parties"]]
-    rows += [(p, n) for p, n in sorted(per_party.items()) if p not in found["parties"]]
-    say("Runs per party's channels:")
-    table(rows)
-    if rows and any(n for _, n in rows) and any(not n for p, n in rows if p in found["parties"]):
-        say("! One-sided collection: some party's channels were never looked at.")
-    for name, number in left.items():
-        if number:
-            say(f"Left to do: {number} {name}.")
-    if stood := found["restored"]:
-        say(f"! Restored at {safe(stood.get('restored_at'))} from a backup of size "
-            f"{safe(stood.get('size'))}: what was recorded after that backup is lost.")  # fmt: skip
-    if (last := found["audited"]) is None:
-        say("Never audited: 'witnessmark audit' reads every copy.")
-    else:
-        say(f"Last audit {last['at']}: {last['places']} places, {last['bad']} bad copies remained.")
-    if found["disposed"]:
-        say(f"{found['disposed']} objects or attachments were disposed of; their names stay.")
-    for warning in (*gaps, *found["warnings"]):
-        say(f"! {warning}")
-
-
-def _last_audit(held: Archive) -> dict[str, Any] | None:
-    from witnessmark.model import FixityAudited
-
-    acts = held.queries.acts(FixityAudited.TYPE)
-    if not acts:
-        return None
-    recorded = held.journal.entry(acts[-1])
-    said = recorded.said
-    assert isinstance(said, FixityAudited)
-    bad = sum(each.missing + each.changed - each.repaired for each in said.places)
-    return {"at": recorded.entry.at, "places": len(said.places), "bad": bad}
-
-
-def _left(held: Archive) -> dict[str, int]:
-    from importlib.metadata import entry_points
-
-    left = {}
-    for point in entry_points(group="witnessmark.examinations"):
-        check = point.load()()
-        left[f"objects without the check '{check.name}'"] = len(
-            held.queries.unexamined(check.name, check.version)
-        )
-    return left
 
 
 def show(
@@ -330,67 +239,6 @@ def log(
                 say(f"{each.index:>8}  {entry.at}  {entry.by[:12]}  {entry.type:<22} {about}")
 
 
-def keys(
-    add_person: Annotated[
-        str, typer.Option("--add-person", help="Give this person keys of their own.")
-    ] = "",
-    new_key_file: Annotated[
-        Path | None, typer.Option("--new-key-file", help="That person's key file.")
-    ] = None,
-    archive: ArchiveOption = Path(),
-    key_file: KeyFileOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """The archive's key, to give to others by another way, and its people's key ids.
-
-    Examples: witnessmark keys --archive ~/archive > our-archive.key;
-    witnessmark keys --add-person "Her Name"
-    """
-    if add_person:
-        _add_person(add_person, new_key_file, archive, key_file, as_json)
-        return
-    from witnessmark.record.history import KEY_ENTRIES, History
-
-    with opened(archive, reading=True) as held:
-        history = History()
-        for index in held.queries.acts(*KEY_ENTRIES):
-            history.add(held.journal.entry(index))
-        if as_json:
-            dump({"archive": held.trust, "people": sorted(history.people),
-                  "revoked": sorted(history.revoked)})  # fmt: skip
-            return
-        say(f"# {held.origin}: people {', '.join(sorted(history.people))}")
-        say(held.trust)
-
-
-def _add_person(
-    name: str, new_key_file: Path | None, archive: Path, key_file: Path | None, as_json: bool
-) -> None:
-    import os
-    import sys
-
-    from witnessmark.errors import BadInput
-
-    given = new_key_file.read_bytes() if new_key_file else b""
-    if not given:
-        given = os.environ.get("WITNESSMARK_NEW_PASSPHRASE", "").encode()
-    if not given and sys.stdin.isatty():
-        prompt = "The new person's passphrase"
-        given = typer.prompt(prompt, hide_input=True, confirmation_prompt=True).encode()
-    if len(given) < 8:
-        raise BadInput(
-            "The new person has no passphrase of at least 8 characters.",
-            kept="Nothing was changed.",
-            todo="They set WITNESSMARK_NEW_PASSPHRASE, or give a --new-key-file.",
-        )
-    with opened(archive, key_file, unlock=True) as held:
-        added = held.add_person(name, given)
-    if as_json:
-        dump({"person": added})
-    else:
-        say(f"{added} added. Each person opens the vault with their own passphrase.")
-
-
 def fields(
     type_name: Annotated[
         str, typer.Argument(metavar="TYPE", help="Only this entry type; its beginning will do.")
@@ -419,5 +267,5 @@ def fields(
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
-    for command in (status, show, log, keys, fields):
+    for command in (show, log, fields):
         app.command()(command)

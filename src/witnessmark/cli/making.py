@@ -57,7 +57,9 @@ def init(
         _check_new(folder)
         answers = _answers(scope, scratch)
         given = _new_secret(folder, key_file, scratch)
-        archive = Archive.create(folder, _scope(answers, scratch), str(answers["person"]), given)
+        archive = Archive.create(
+            folder, stated_scope(answers, scratch), str(answers["person"]), given
+        )
     except OSError as error:
         raise BadInput(
             f"{folder} cannot be made: {error.strerror}.",
@@ -97,7 +99,7 @@ def _check_new(folder: Path) -> None:
 
 def _answers(scope: Path | None, scratch: bool) -> Mapping[str, Any]:
     if scope is not None:
-        return {"person": "", **_read_scope(scope)}
+        return {"person": "", **read_scope(scope)}
     if scratch:
         return dict.fromkeys(_QUESTIONS, "") | {"purpose": "try-out", "person": "nobody"}
     if not sys.stdin.isatty():
@@ -109,7 +111,7 @@ def _answers(scope: Path | None, scratch: bool) -> Mapping[str, Any]:
     return {name: typer.prompt(question) for name, question in _QUESTIONS.items()}
 
 
-def _read_scope(path: Path) -> dict[str, Any]:
+def read_scope(path: Path) -> dict[str, Any]:
     found = read_table(path, _KEPT)
     if unknown := found.keys() - _QUESTIONS.keys():
         raise BadInput(
@@ -125,7 +127,7 @@ def _read_scope(path: Path) -> dict[str, Any]:
     return found
 
 
-def _scope(answers: Mapping[str, Any], scratch: bool) -> Any:
+def stated_scope(answers: Mapping[str, Any], scratch: bool) -> Any:
     from witnessmark.model import Scope
     from witnessmark.model.statement import PATTERNS, PublicText
 

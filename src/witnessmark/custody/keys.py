@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from argon2.low_level import Type, hash_secret_raw
 from cryptography.exceptions import InvalidTag
@@ -18,12 +19,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from witnessmark.errors import Locked
+from witnessmark.errors import Locked, StoreFailure
 from witnessmark.model import key_id
 from witnessmark.ports import PrivateRows
+from witnessmark.record.note import VerifierKey, parse
 
 _ARCHIVE, _SEEN, _VAULT = "archive.seed", "seen.key", "vault.public"
 _PERSON, _PERSON_VAULT, _KDF = "person.", "vault.private.", "kdf."
+#: Keys that were made and stand in no entry yet, for all that is known.
+_NEXT, _COMING = "archive.next.", "coming."
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,22 +70,117 @@ class Keyring:
         ring = Keyring(rows)
         return ring, ring.add_person(secret, vault, kdf)
 
-    def add_person(self, secret: bytes, vault: X25519PrivateKey, kdf: Kdf) -> Unlocked:
-        """Makes a signing key for a person and wraps it, and the vault's key, under `secret`."""
-        signing = Ed25519PrivateKey.generate()
+    def add_person(
+        self,
+        secret: bytes,
+        vault: X25519PrivateKey,
+        kdf: Kdf,
+        signing: Ed25519PrivateKey | None = None,
+    ) -> Unlocked:
+        """Wraps a person's signing key (made here unless given) and the vault's under `secret`."""
+        signing = signing or Ed25519PrivateKey.generate()
         person = key_id(signing.public_key().public_bytes_raw())
         salt = secrets.token_bytes(16)
         settings = {**dataclasses.asdict(kdf), "salt": salt.hex()}
         self._rows.set(_KDF + person, json.dumps(settings).encode())
         key = kdf.stretch(secret, salt)
-        self._wrap(key, _PERSON + person, signing.private_bytes_raw())
         self._wrap(key, _PERSON_VAULT + person, vault.private_bytes_raw())
+        self._wrap(key, _PERSON + person, signing.private_bytes_raw())  # last: now it counts
         return Unlocked(person, signing, vault)
+
+    def coming_person(
+        self, secret: bytes, vault: X25519PrivateKey, kdf: Kdf, since: int
+    ) -> Unlocked:
+        """As `add_person`, for somebody whose entry is still to come; see `coming`.
+
+        Args:
+            secret, vault, kdf: as there.
+            since: size of the record now.
+        """
+        signing = Ed25519PrivateKey.generate()
+        person = key_id(signing.public_key().public_bytes_raw())
+        note = f"{_COMING}{os.getpid()}-{secrets.token_hex(8)}"
+        self._rows.set(note, json.dumps({"since": since, "person": person}).encode())
+        return self.add_person(secret, vault, kdf, signing)
+
+    def coming(self) -> dict[str, tuple[int, str]]:
+        """People whose keys were made and whose entry may be missing.
+
+        Returns:
+            note, which begins with the number of the process that made it, to record size before
+            and key id.
+        """
+        names = self._rows.names(_COMING)
+        kept = {name.removeprefix(_COMING): json.loads(self._secret(name)) for name in names}
+        return {name: (each["since"], each["person"]) for name, each in kept.items()}
+
+    def arrived(self, note: str) -> None:
+        """Forgets that somebody was coming: their entry is there, or their keys are gone."""
+        self._rows.drop(_COMING + note)
+
+    def forget_person(self, person: str) -> None:
+        """Destroys a person's wrapped keys. Raises `StoreFailure` (`busy`) as `remove` does."""
+        for kind in (_PERSON, _PERSON_VAULT, _KDF):
+            self._rows.drop(kind + person)
+        self._rows.remove((), ())  # out of the log too
 
     @property
     def archive(self) -> Ed25519PrivateKey:
         """The key that signs checkpoints."""
         return Ed25519PrivateKey.from_private_bytes(self._secret(_ARCHIVE))
+
+    def next_archive(self) -> Ed25519PrivateKey:
+        """Makes the key that is to follow the archive's; durable when this returns."""
+        key = Ed25519PrivateKey.generate()
+        name = f"{_NEXT}{os.getpid()}-{secrets.token_hex(8)}"
+        self._rows.set(name, key.private_bytes_raw())
+        return key
+
+    def waiting(self) -> dict[str, Ed25519PrivateKey]:
+        """Keys made by `next_archive` and not settled, by process number and a random part."""
+        names = self._rows.names(_NEXT)
+        return {
+            name.removeprefix(_NEXT): Ed25519PrivateKey.from_private_bytes(self._secret(name))
+            for name in names
+        }
+
+    def archive_after(self, head: bytes | None) -> Ed25519PrivateKey:
+        """The archive's key in force after the checkpoint in the note `head`: who signed it.
+
+        A rotation's own checkpoint is signed by the new key, so that the record itself says which
+        key is in force, also when the process that rotated was killed before it could settle.
+
+        Raises:
+            StoreFailure: private.db does not have that key.
+        """
+        if head is None:
+            return self.archive
+        note = parse(head)
+        origin = note.text.partition("\n")[0]
+        ids = {line.key_id for line in note.signatures if line.name == origin}
+        if _id(origin, current := self.archive) in ids:
+            return current
+        for key in self.waiting().values():
+            if _id(origin, key) in ids:
+                return key
+        raise StoreFailure(
+            "private.db does not hold the key that signed the newest checkpoint.",
+            kept="Nothing was added; everything can still be checked.",
+            todo="Was private.db restored from an older backup than the record? Restore both "
+            "from one backup.",
+            code="archive_key",
+        )
+
+    def settle_archive(self, key: Ed25519PrivateKey, unused: Collection[str]) -> None:
+        """Makes `key` the archive's and destroys the one before; forgets those named in `unused`.
+
+        Raises:
+            StoreFailure: `busy`, as `remove` does: what is in `unused` stays, for another try.
+        """
+        self._rows.set(_ARCHIVE, key.private_bytes_raw())
+        self._rows.remove((), ())  # the old key out of the log too
+        for name in unused:
+            self._rows.drop(_NEXT + name)
 
     @property
     def seen(self) -> bytes:
@@ -98,13 +197,19 @@ class Keyring:
         """Key ids of the people whose wrapped keys are here."""
         return [name.removeprefix(_PERSON) for name in self._rows.names(_PERSON)]
 
-    def unlock(self, secret: bytes) -> Unlocked:
+    def unlock(self, secret: bytes, among: Collection[str] | None = None) -> Unlocked:
         """The person whose keys `secret` opens.
+
+        Args:
+            secret: passphrase or bytes of a key file.
+            among: key ids of those whose keys count; None for all.
 
         Raises:
             Locked: nobody's.
         """
         for person in self.people:
+            if among is not None and person not in among:
+                continue
             settings = json.loads(self._secret(_KDF + person))
             salt = bytes.fromhex(settings.pop("salt"))
             key = Kdf(**settings).stretch(secret, salt)
@@ -142,3 +247,7 @@ class Keyring:
                 todo="Restore private.db from a backup.",
             )
         return value
+
+
+def _id(origin: str, key: Ed25519PrivateKey) -> bytes:
+    return VerifierKey(origin, key.public_key().public_bytes_raw()).id

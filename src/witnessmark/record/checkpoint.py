@@ -8,6 +8,15 @@ from typing import NamedTuple
 from witnessmark.errors import BadRecord
 from witnessmark.record.note import strict_base64
 
+#: 2^53, the largest number that the record holds, has sixteen.
+_MAX_DIGITS = 16
+
+
+def is_size(digits: str) -> bool:
+    """Whether `digits` spell a size: decimal, no leading zeros, not beyond what records hold."""
+    plain = len(digits) <= _MAX_DIGITS and digits.isascii() and digits.isdecimal()
+    return plain and str(int(digits)) == digits
+
 
 class Checkpoint(NamedTuple):
     """The head of a record: its origin, number of entries, 32-byte root."""
@@ -31,7 +40,7 @@ class Checkpoint(NamedTuple):
         lines = text.split("\n")
         if len(lines) != 4 or not lines[0] or lines[3]:
             raise BadRecord("A checkpoint has three lines: origin, size, root.", code="checkpoint")
-        if not lines[1].isascii() or not lines[1].isdigit() or str(int(lines[1])) != lines[1]:
+        if not is_size(lines[1]):
             raise BadRecord("The checkpoint's size is not a plain number.", code="checkpoint")
         root = strict_base64(lines[2], "The checkpoint's root")
         if len(root) != 32:

@@ -57,7 +57,7 @@ class History:
         origin: the record's name, from its genesis.
         archive_keys: checkpoint key and the index of the first entry it stands for.
         people: key id to public key, for people's keys in force.
-        revoked: key id to the index of its revocation.
+        revoked: key id to the index of its first revocation.
         suspect: key id to the record size after which what it signed is in doubt.
     """
 
@@ -136,9 +136,10 @@ class History:
                 self._check_second(recorded.entry, said)
             case KeyRevoked(key=revoked, suspect_after=size):
                 self.people.pop(revoked, None)
-                self.revoked[revoked] = index
+                self.revoked.setdefault(revoked, index)
                 if size is not None:
-                    self.suspect[revoked] = size
+                    # doubt is not taken back: of several statements the earliest size counts
+                    self.suspect[revoked] = min(size, self.suspect.get(revoked, size))
 
     def _check_second(
         self, entry: Entry, said: ValueDisclosed | ValueErased | ObjectDisposed

@@ -1,4 +1,7 @@
-"""C2SP signed notes with Ed25519 keys (signature type 0x01)."""
+"""C2SP signed notes with Ed25519 keys (signature type 0x01).
+
+Witnesses' keys and lines (type 0x04) are in `record.cosignature`; both are spelled here.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 
 from witnessmark.errors import BadRecord
 
-_ED25519 = b"\x01"
+_ED25519 = 1
 _MAX_SIGNATURES = 32
 _P = 2**255 - 19
 _ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
@@ -78,12 +81,10 @@ class VerifierKey(NamedTuple):
     @property
     def id(self) -> bytes:
         """The four bytes that stand before this key's signatures."""
-        seed = self.name.encode("utf-8") + b"\n" + _ED25519 + self.public
-        return hashlib.sha256(seed).digest()[:4]
+        return spelled_id(self.name, self.public, _ED25519)
 
     def __str__(self) -> str:
-        encoded = base64.b64encode(_ED25519 + self.public).decode("ascii")
-        return f"{self.name}+{self.id.hex()}+{encoded}"
+        return spell_key(self.name, self.public, _ED25519)
 
     @staticmethod
     def parse(text: str) -> VerifierKey:
@@ -92,18 +93,40 @@ class VerifierKey(NamedTuple):
         Raises:
             BadRecord: malformed, another key type, an id that does not fit, or a weak key.
         """
-        name, _, rest = text.partition("+")
-        hexid, _, encoded = rest.partition("+")
-        data = strict_base64(encoded, "The verifier key")
-        if not _is_name(name) or data[:1] != _ED25519:
-            raise BadRecord("Not an Ed25519 verifier key (name+id+base64).", code="key")
-        key = VerifierKey(name, check_public_key(data[1:]))
-        if key.id.hex() != hexid:
-            raise BadRecord("The verifier key's id does not fit its bytes.", code="key")
-        return key
+        return VerifierKey(*read_key(text, _ED25519))
 
 
-def _is_name(name: str) -> bool:
+def spelled_id(name: str, public: bytes, kind: int) -> bytes:
+    """The four bytes of a key of signature type `kind`."""
+    return hashlib.sha256(name.encode("utf-8") + b"\n" + bytes([kind]) + public).digest()[:4]
+
+
+def spell_key(name: str, public: bytes, kind: int) -> str:
+    """A verifier key of signature type `kind`: `name+hexid+base64`."""
+    encoded = base64.b64encode(bytes([kind]) + public).decode("ascii")
+    return f"{name}+{spelled_id(name, public, kind).hex()}+{encoded}"
+
+
+def read_key(text: str, kind: int) -> tuple[str, bytes]:
+    """Name and public key of the verifier key that `text` spells.
+
+    Raises:
+        BadRecord: malformed, of another type than `kind`, an id that does not fit, or a weak key.
+    """
+    name, _, rest = text.partition("+")
+    hexid, _, encoded = rest.partition("+")
+    data = strict_base64(encoded, "The verifier key")
+    if not is_key_name(name) or data[:1] != bytes([kind]):
+        what = f"Not a verifier key of type {kind} (name+id+base64)."
+        raise BadRecord(what, code="key")
+    public = check_public_key(data[1:])
+    if spelled_id(name, public, kind).hex() != hexid:
+        raise BadRecord("The verifier key's id does not fit its bytes.", code="key")
+    return name, public
+
+
+def is_key_name(name: str) -> bool:
+    """Whether a key may have this name: no white space, no plus sign, no control characters."""
     return bool(_KEY_NAME.fullmatch(name)) and not any(
         unicodedata.category(c) == "Zs" for c in name
     )
@@ -115,6 +138,12 @@ class Signature(NamedTuple):
     name: str
     key_id: bytes
     value: bytes
+
+    @property
+    def line(self) -> str:
+        """As it stands in a note, with its newline."""
+        encoded = base64.b64encode(self.key_id + self.value).decode("ascii")
+        return f"\u2014 {self.name} {encoded}\n"
 
 
 class Note(NamedTuple):
@@ -158,16 +187,25 @@ def parse(data: bytes) -> Note:
     text, blank, tail = whole.rpartition("\n\n")
     if not blank or not tail.endswith("\n"):
         raise BadRecord("The note has no signatures.", code="note")
+    return Note(text + "\n", signature_lines(tail))
+
+
+def signature_lines(tail: str) -> tuple[Signature, ...]:
+    """The signature lines in `tail`, which ends in a newline.
+
+    Raises:
+        BadRecord: a malformed line, or more than 32.
+    """
     lines = tail[:-1].split("\n")
     if len(lines) > _MAX_SIGNATURES:
         raise BadRecord(f"The note has more than {_MAX_SIGNATURES} signatures.", code="note")
-    return Note(text + "\n", tuple(_signature(line) for line in lines))
+    return tuple(_signature(line) for line in lines)
 
 
 def _signature(line: str) -> Signature:
     dash, _, rest = line.partition(" ")
     name, _, encoded = rest.partition(" ")
-    if dash != "\u2014" or not _is_name(name):
+    if dash != "\u2014" or not is_key_name(name):
         raise BadRecord("A signature line of the note is malformed.", code="note")
     data = strict_base64(encoded, "A signature of the note")
     if len(data) < 5:
@@ -178,6 +216,5 @@ def _signature(line: str) -> Signature:
 def sign(text: str, key: Ed25519PrivateKey, name: str) -> bytes:
     """A note with one signature, as bytes. `text` ends in a newline."""
     verifier = VerifierKey(name, key.public_key().public_bytes_raw())
-    value = verifier.id + key.sign(text.encode("utf-8"))
-    encoded = base64.b64encode(value).decode("ascii")
-    return f"{text}\n\u2014 {name} {encoded}\n".encode()
+    line = Signature(name, verifier.id, key.sign(text.encode("utf-8"))).line
+    return f"{text}\n{line}".encode()

@@ -6,6 +6,7 @@ import base64
 from dataclasses import dataclass
 
 from witnessmark.errors import BadRecord
+from witnessmark.record.checkpoint import is_size
 from witnessmark.record.note import strict_base64
 
 _HEADER = "c2sp.org/tlog-proof@v1"
@@ -49,7 +50,7 @@ class Proof:
             if not extra:
                 raise BadRecord("The proof's extra line is empty.", code="proof")
         index = rest.pop(0)[6:] if rest and rest[0].startswith("index ") else ""
-        if not (index.isascii() and index.isdigit()) or str(int(index)) != index:
+        if not is_size(index):
             raise BadRecord("The proof has no index.", code="proof")
         path = tuple(strict_base64(line, "A hash of the proof") for line in rest)
         if any(len(step) != 32 for step in path) or len(path) > 64:

@@ -11,6 +11,7 @@ WHAT THIS IS
 Evidence handed over from the archive {origin}, with the part of
 its record that speaks of it: {objects} {what}, {entries} entries of a record of {size}.
 {profile}
+When it existed, by somebody outside: {outside}.
 
 HOW TO CHECK IT
 
@@ -53,13 +54,19 @@ _PROFILES = {
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Numbers and names for the first paragraphs; `hashes` are the checkers'."""
+    """Numbers and names for the first paragraphs.
+
+    Attributes:
+        outside: the earliest outside time, as a sentence.
+        hashes: the checkers'.
+    """
 
     origin: str
     size: int
     objects: int
     entries: int
     profile: str
+    outside: str
     hashes: Mapping[str, str]
 
 

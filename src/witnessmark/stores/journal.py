@@ -57,6 +57,9 @@ _PAGE = 1_000
 
 Clock = Callable[[], datetime]
 SignNote = Callable[[Checkpoint], bytes]
+#: Given the newest note (None at the start) and entries about to be taken: the entries by the
+#: author in force, and what signs the checkpoint over them. Called in the transaction.
+Prepare = Callable[[bytes | None, Sequence[Entry]], tuple[Sequence[Entry], SignNote]]
 
 
 def utc_now() -> datetime:
@@ -76,16 +79,23 @@ class SqlJournal:
         database: where; its tables are created.
         origin: the record's name, for its first entry; later its own head says it.
         sign: signs a checkpoint with the archive's key.
+        prepare: chooses the key instead, when keys may change between two appends.
         clock: gives `at`. It is written down as it is, also when it went backwards.
     """
 
     def __init__(
-        self, database: Database, origin: str, sign: SignNote, clock: Clock = utc_now
+        self,
+        database: Database,
+        origin: str,
+        sign: SignNote,
+        clock: Clock = utc_now,
+        prepare: Prepare | None = None,
     ) -> None:
         self._database = database
         self._origin = origin
         self._sign = sign
         self._clock = clock
+        self._prepare = prepare
         with database.write() as connection:
             tables.create_all(connection)
             for trigger in _TRIGGERS:
@@ -99,14 +109,16 @@ class SqlJournal:
             head = _head(connection)
             size = head.size if head else 0
             self._check_root(connection, head)
-            at = instant(self._clock())
+            at, sign = instant(self._clock()), self._sign
+            if self._prepare:
+                entries, sign = self._prepare(_newest(connection), entries)
             taken = [self._take(size + n, entry, at) for n, entry in enumerate(entries)]
             connection.execute(
                 sa.insert(ENTRIES), [{"id": each.index, "body": each.body} for each in taken]
             )
             root = _grow(connection, size, [each.leaf for each in taken])
             checkpoint = Checkpoint(head.origin if head else self._origin, size + len(taken), root)
-            note = self._sign(checkpoint)
+            note = sign(checkpoint)
             connection.execute(sa.insert(CHECKPOINTS), {"size": checkpoint.size, "note": note})
             project(connection, taken)
         return taken
@@ -199,6 +211,11 @@ def _bytes(value: object) -> bytes:
     if not isinstance(value, bytes):
         raise _damaged()
     return value
+
+
+def _newest(connection: sa.Connection) -> bytes | None:
+    query = sa.select(CHECKPOINTS.c.note).order_by(CHECKPOINTS.c.size.desc()).limit(1)
+    return connection.scalar(query)
 
 
 def _damaged() -> StoreFailure:
