@@ -28,7 +28,7 @@ from witnessmark.archive import (
 from witnessmark.custody.keys import Unlocked
 from witnessmark.errors import BadInput, Locked, NotFound, Refused
 from witnessmark.model import KeyRevoked, LinkFound, ObjectStored, Recorded, attachments
-from witnessmark.model.statement import Sha256, Token
+from witnessmark.model.statement import KeyId, Sha256, Token
 
 WHY = "the canary asked for it"
 THEIRS = b"their own passphrase"
@@ -113,8 +113,8 @@ def test_nobody_disposes_alone(filled: Archive, dispose: Dispose) -> None:
 
 
 def test_a_revoked_second_person_does_not_count(filled: Archive, second: Unlocked) -> None:
-    filled.say(KeyRevoked(key=Token(second.person), reason=Token("left")), (second.person,))
-    with pytest.raises(Refused, match="not in force"):
+    filled.say(KeyRevoked(key=KeyId(second.person), reason=Token("left")), (second.person,))
+    with pytest.raises(Locked):
         protecting.second_person(filled, THEIRS)
 
 
