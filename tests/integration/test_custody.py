@@ -149,6 +149,24 @@ def test_the_record_takes_no_second_and_no_false_receipt(
         filled.say(false)
 
 
+@pytest.mark.parametrize("whose", ["nobody's", "a stranger's"])
+def test_the_check_finds_a_receipt_that_the_named_receiver_did_not_sign(
+    filled: Archive, receiver: Archive, new_archive: Callable[[str], Archive], whose: str
+) -> None:
+    number = give(filled, receiver_key=custodying.public_key(receiver))
+    said = CustodyReceipted(transfer=number, received_at=Instant("2026-01-02T03:04:05Z"))
+    if whose == "a stranger's":
+        asked = dataclasses.replace(custodying.request(filled, number), receiver_key="")
+        signed, _ = custodying.answer(new_archive("stranger"), asked, "2026-01-02T03:04:05Z")
+        said = dataclasses.replace(
+            said,
+            receiver_key=Token(signed.key),
+            receiver_signature=Token(signed.signature),
+        )
+    filled.say(said)
+    assert [code for code, _ in checking.check(filled).problems] == ["receipt"]
+
+
 def test_a_scan_of_a_paper_will_do(filled: Archive, tmp_path: Path) -> None:
     number = give(filled)
     (tmp_path / "scan.pdf").write_bytes(b"")
