@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from witnessmark.archive import Archive, auditing, backing_up, checking, disposi
 from witnessmark.errors import BadInput, Refused
 from witnessmark.model import FixityAudited
 from witnessmark.stores import copies
+from witnessmark.stores.work import Look
 
 
 @pytest.fixture
@@ -165,8 +167,10 @@ def test_a_cut_off_audit_goes_on(
 
 
 def test_another_audit_does_not_go_on_with_it(filled: Archive) -> None:
-    filled.work.begin_audit("other places", "2020-01-02T03:04:05Z")
-    assert auditing.audit(filled).started_at > "2026"
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    filled.work.begin_audit("other places", now)
+    filled.work.add_audited([Look(name(filled), "archive", 3)])
+    assert auditing.audit(filled).resumed == 0
     key = " ".join(["True", *sorted(each.place for each in auditing.audit(filled).targets)])
     filled.work.begin_audit(key, "2020-01-02T03:04:05Z")
     assert auditing.audit(filled).started_at > "2026"  # it would say little about today

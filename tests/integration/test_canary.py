@@ -79,9 +79,15 @@ def found(texts: Iterable[str], *folders: Path) -> list[str]:
 def build(archive: Archive, kind: type[Statement]) -> Statement:
     """A statement with canaries in all protected fields, from its annotations."""
     hints = typing.get_type_hints(kind)
-    plain = {Token: "word", KeyId: "key:" + "0" * 32,
-             Sha256: _object(archive), Instant: "2026-01-02T03:04:05Z",
-             PublicText: "Some text.", int: 0, bool: True}  # fmt: skip
+    plain = {
+        Token: "word",
+        Sha256: _object(archive),
+        KeyId: "key:" + "0" * 32,
+        Instant: "2026-01-02T03:04:05Z",
+        PublicText: "Some text.",
+        int: 0,
+        bool: True,
+    }
 
     def value(hint: Any, name: str) -> Any:
         origin, args = typing.get_origin(hint), typing.get_args(hint)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import CHEAP
+from tests.conftest import CHEAP, ROOT
 from tests.integration.test_cli import Program, program  # noqa: F401 - a fixture
 from tests.integration.test_collecting import collect, folder, holds, size  # noqa: F401 - a fixture
 from tests.integration.test_packages import hand_over
@@ -147,6 +149,24 @@ def test_the_record_takes_no_second_and_no_false_receipt(
         filled.say(false)
 
 
+@pytest.mark.parametrize("whose", ["nobody's", "a stranger's"])
+def test_the_check_finds_a_receipt_that_the_named_receiver_did_not_sign(
+    filled: Archive, receiver: Archive, new_archive: Callable[[str], Archive], whose: str
+) -> None:
+    number = give(filled, receiver_key=custodying.public_key(receiver))
+    said = CustodyReceipted(transfer=number, received_at=Instant("2026-01-02T03:04:05Z"))
+    if whose == "a stranger's":
+        asked = dataclasses.replace(custodying.request(filled, number), receiver_key="")
+        signed, _ = custodying.answer(new_archive("stranger"), asked, "2026-01-02T03:04:05Z")
+        said = dataclasses.replace(
+            said,
+            receiver_key=Token(signed.key),
+            receiver_signature=Token(signed.signature),
+        )
+    filled.say(said)
+    assert [code for code, _ in checking.check(filled).problems] == ["receipt"]
+
+
 def test_a_scan_of_a_paper_will_do(filled: Archive, tmp_path: Path) -> None:
     number = give(filled)
     (tmp_path / "scan.pdf").write_bytes(b"")
@@ -198,6 +218,30 @@ def test_links_by_people_and_hand_overs_are_in_the_chain(filled: Archive, tmp_pa
     assert steps[-1].facts["carried"] == "yes"
     assert [step.entry for step in steps] == sorted(step.entry for step in steps)
     assert "linked" not in [step.what for step in custodying.chain(filled, third)]
+
+
+def test_a_package_shows_the_gap_and_then_the_receipt(
+    filled: Archive, receiver: Archive, tmp_path: Path
+) -> None:
+    number = give(filled)
+    gap = hand_over(filled, tmp_path / "gap")
+    assert f"(entry {number}, " in (gap / "README.txt").read_text()
+    assert "custody_gap" in reports(gap, filled)
+    signed, _ = custodying.answer(receiver, custodying.request(filled, number))
+    custodying.receipt(filled, signed)
+    whole = hand_over(filled, tmp_path / "whole")
+    assert "no receipt" not in (whole / "README.txt").read_text()
+    assert "custody_gap" not in reports(whole, filled)
+
+
+def reports(package: Path, archive: Archive) -> list[str]:
+    trust = package.with_suffix(".key")
+    trust.write_text(archive.trust)
+    command = [sys.executable, "-I", str(ROOT / "checker" / "check.py"), str(package), "--json"]
+    ran = subprocess.run([*command, "--trust", str(trust)], capture_output=True, text=True)
+    found = json.loads(ran.stdout)
+    assert found["outcome"] == "holds", found
+    return list(found["reports"])
 
 
 def test_two_clubs_and_a_stick(program: Program, tmp_path: Path) -> None:  # noqa: F811

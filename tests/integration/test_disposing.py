@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from support.checker import outcome
 from support.exports import Chat, Post, telegram_json
 from tests.conftest import CHEAP
 from tests.integration.test_cli import Program, program  # noqa: F401 - a fixture
 from tests.integration.test_collecting import collect, folder, holds, size  # noqa: F401 - a fixture
+from tests.integration.test_packages import hand_over
 from witnessmark.archive import (
     Archive,
     backing_up,
@@ -26,7 +28,7 @@ from witnessmark.archive import (
 from witnessmark.custody.keys import Unlocked
 from witnessmark.errors import BadInput, Locked, NotFound, Refused
 from witnessmark.model import KeyRevoked, LinkFound, ObjectStored, Recorded, attachments
-from witnessmark.model.statement import Sha256, Token
+from witnessmark.model.statement import KeyId, Sha256, Token
 
 WHY = "the canary asked for it"
 THEIRS = b"their own passphrase"
@@ -111,8 +113,8 @@ def test_nobody_disposes_alone(filled: Archive, dispose: Dispose) -> None:
 
 
 def test_a_revoked_second_person_does_not_count(filled: Archive, second: Unlocked) -> None:
-    filled.say(KeyRevoked(key=Token(second.person), reason=Token("left")), (second.person,))
-    with pytest.raises(Refused, match="not in force"):
+    filled.say(KeyRevoked(key=KeyId(second.person), reason=Token("left")), (second.person,))
+    with pytest.raises(Locked):
         protecting.second_person(filled, THEIRS)
 
 
@@ -208,6 +210,55 @@ def test_an_attachment_that_others_need_stays(filled: Archive, dispose: Dispose)
     assert blob.sha256 not in dispose(videos[0]).plan.attachments
     assert filled.blobs.has(blob.sha256)
     assert blob.sha256 in dispose(videos[1]).plan.attachments
+    assert holds(filled)
+
+
+def test_a_copy_that_two_originals_have_in_common_stays(filled: Archive, dispose: Dispose) -> None:
+    one, other, _ = names(filled)
+    copy = filled.blobs.put(BytesIO(b"the same without its traces"))
+    for original in (one, other):
+        said = ObjectStored(sha256=Sha256(copy.sha256), size=copy.size, kind=Token("video"),
+                            derived_from=Sha256(original))  # fmt: skip
+        filled.say(said, (f"sha256:{copy.sha256}",))
+    assert copy.sha256 not in dispose(one).plan.blobs
+    assert filled.blobs.has(copy.sha256)
+    assert copy.sha256 in dispose(other).plan.objects
+    assert not filled.blobs.has(copy.sha256)
+    assert holds(filled)
+
+
+def test_an_output_that_comes_again_with_another_file_is_kept(
+    filled: Archive, dispose: Dispose, tmp_path: Path
+) -> None:
+    """Small outputs are alike for many files: one file's end must not take another's finding."""
+    examining.examine(filled, ["container"])
+    one, other = (row.sha256 for row in filled.queries.objects(("video",)))
+    finding = next(
+        each for each in filled.journal.read() if each.entry.type == "finding.recorded/1"
+    )
+    alike = filled.blobs.put(BytesIO(b'{"alike":true}'))
+    output = {"role": "output", "sha256": alike.sha256, "size": alike.size}
+
+    def find(name: str) -> None:
+        filled.blobs.put(BytesIO(b'{"alike":true}'))
+        fields = {**finding.entry.fields, "object": name, "check": "alike", "output": output}
+        filled.say(type(finding.said).read(fields), (f"sha256:{name}",))  # type: ignore[union-attr] # by its type
+
+    find(one)
+    assert alike.sha256 in dispose(one).plan.attachments
+    assert alike.sha256 in filled.queries.disposed()
+    find(other)
+    assert alike.sha256 not in filled.queries.disposed()
+    assert one in filled.queries.disposed()
+    with Archive.open(filled.folder) as again:
+        assert again.blobs.has(alike.sha256)
+        assert holds(again)
+        assert again.rebuild()[1]
+    package = hand_over(filled, tmp_path / "package")
+    assert (package / "data" / "attachments" / alike.sha256).exists()
+    assert not (package / "data" / "objects" / one).exists()
+    assert outcome(package, filled.trust) == ("holds", "")
+    assert alike.sha256 in dispose(other).plan.attachments
     assert holds(filled)
 
 

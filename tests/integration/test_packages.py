@@ -440,7 +440,7 @@ def test_a_link_that_died_later_was_still_collected(archive: Archive, tmp_path: 
     assert [row[3:5] for row in sheet_rows(archive)[1:]] == [["failed", "http_404"]]
     for dead in (False, True, False):
         collect_sheet(archive, sheet, text, dead=dead)
-        ((_, _, _, outcome, reason, sha256),) = sheet_rows(archive)[1:]
+        ((_, _, _, outcome, reason, sha256, _),) = sheet_rows(archive)[1:]
         assert (outcome, reason) == ("stored", "")
         assert archive.queries.object(sha256)
 

@@ -273,6 +273,7 @@ def test_what_was_disposed_of_does_not_come_back(
     backing_up.backup(filled, copy)
     at(copy, name).write_bytes(data)  # a stick that was out of reach of the removal
     restoring.restore(copy, into)
+    assert not at(into, name).exists()
     with Archive.open(into) as again:
         assert not again.blobs.has(name)
         assert holds(again)

@@ -84,12 +84,14 @@ class Named(dict[str, int]):
     """Blobs that entries name, with their sizes.
 
     Attributes:
+        objects: those that are objects.
         since: name to the index of the first entry that names it.
         disposed: names of bytes that the record says were destroyed.
     """
 
     def __init__(self) -> None:
         super().__init__()
+        self.objects: set[str] = set()
         self.since: dict[str, int] = {}
         self.disposed: set[str] = set()
 
@@ -97,11 +99,14 @@ class Named(dict[str, int]):
         """Takes in the next entry."""
         match recorded.said:
             case ObjectStored(sha256=name, size=size):
+                self.objects.add(name)
                 self._name(name, size, recorded.index)
             case ObjectDisposed(objects=gone):
                 self.disposed |= {each.sha256 for each in gone}
         for each in attachments(recorded.said):
             self._name(each.sha256, each.size, recorded.index)
+            if each.sha256 not in self.objects:  # it came again, with something else
+                self.disposed.discard(each.sha256)
 
     def _name(self, name: str, size: int, index: int) -> None:
         self[name] = size

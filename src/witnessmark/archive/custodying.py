@@ -29,6 +29,7 @@ from witnessmark.model import (
     Statement,
 )
 from witnessmark.model.statement import PATTERNS, Instant, Sha256, Token
+from witnessmark.ports import Gap
 from witnessmark.record.note import check_public_key, strict_base64
 
 METHODS = ("in_person", "courier", "post", "network", "other")
@@ -414,10 +415,12 @@ def _instant(text: str) -> Instant:
     )
 
 
+def gap_sentence(gap: Gap) -> str:
+    """What every report says of a transfer that lacks its receipt."""
+    what = f"the transfer of {gap.objects} objects (entry {gap.entry}, {gap.at})"
+    return f"Open gap: {what} has no receipt."
+
+
 def gap_sentences(archive: Archive, name: str | None = None) -> Iterator[str]:
     """One sentence for every transfer that lacks its receipt."""
-    for gap in archive.queries.custody_gaps(name):
-        yield (
-            f"Open gap: the transfer of {gap.objects} objects (entry {gap.entry}, {gap.at}) has "
-            "no receipt."
-        )
+    return map(gap_sentence, archive.queries.custody_gaps(name))

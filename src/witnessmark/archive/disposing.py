@@ -18,12 +18,10 @@ from witnessmark.custody.keys import Unlocked
 from witnessmark.errors import BadInput, Refused
 from witnessmark.model import (
     Disposed,
-    FindingRecorded,
     ObjectDisposed,
     ObjectStored,
-    Recorded,
-    SightingRecorded,
     attachments,
+    made_from,
 )
 from witnessmark.model.statement import Sha256, Token
 from witnessmark.stores.durable import sync_folder
@@ -84,35 +82,30 @@ def plan(archive: Archive, names: Sequence[str]) -> Plan:
     if not names:
         raise BadInput("No object is named.", kept=_KEPT, todo="Name them by their SHA-256.")
     rows = [archive.queries.object(name) for name in names]
-    if before := archive.queries.disposed([row.sha256 for row in rows]):
-        name, entry = next(iter(before.items()))
+    chosen = {row.sha256: row.size for row in rows}
+    if done := archive.queries.disposed(list(chosen)):
+        name, entry = next(iter(done.items()))
         raise Refused(f"{name} was disposed of before (entry {entry}).", kept=_KEPT)
-    objects = {row.sha256: row.size for row in rows}
-    gone = archive.queries.disposed()
-    attached: dict[str, int] = {}
-    stays: set[str] = set()
+    before = set(archive.queries.disposed())
+    objects, attached, stays = dict(chosen), dict[str, int](), set[str]()
     for recorded in archive.journal.read():
-        if isinstance(recorded.said, ObjectStored):
-            if recorded.said.derived_from in objects:
-                objects[recorded.said.sha256] = recorded.said.size
-            elif recorded.said.sha256 not in objects and recorded.said.sha256 not in gone:
-                stays.add(recorded.said.sha256)
+        match recorded.said:
+            case ObjectStored(sha256=name, size=size, derived_from=original):
+                if original in objects and name not in stays:
+                    objects[name] = size
+                elif name not in chosen and original not in before:
+                    # a copy that two originals have in common stays with the other one
+                    stays.add(name)
+                    objects.pop(name, None)
         blobs: dict[str, int] = {each.sha256: each.size for each in attachments(recorded.said)}
-        if (source := _made_from(recorded)) in objects:
+        if (source := made_from(recorded.said)) in objects:
             attached |= blobs
-        elif source not in gone:
+        elif source not in before:
             stays |= blobs.keys()
-    stays |= objects.keys() | gone.keys()
+    objects = {name: size for name, size in objects.items() if name not in before}
+    stays |= objects.keys() | before
     attached = {name: size for name, size in attached.items() if name not in stays}
     return Plan(objects, attached, tuple(_contrary(archive, objects)))
-
-
-def _made_from(recorded: Recorded) -> str | None:
-    """The object whose examination or sighting an entry's attachments belong to."""
-    match recorded.said:
-        case FindingRecorded(object=name) | SightingRecorded(object=name):
-            return name
-    return None
 
 
 def _contrary(archive: Archive, objects: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 from collections import Counter
@@ -12,13 +11,19 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, TextIO
 
-from witnessmark.archive import custodying, outgoing, outside, selecting, sharing
+from witnessmark.archive import (
+    custodying,
+    outgoing,
+    outside,
+    protecting,
+    selecting,
+    sharing,
+)
 from witnessmark.archive.archive import Archive
 from witnessmark.archive.examining import Advance, nothing
 from witnessmark.archive.outgoing import NOTHING_LEFT
 from witnessmark.archive.selecting import COURT, PROFILES, SHARE
 from witnessmark.catalog.standing import Standings
-from witnessmark.custody.vault import commitments
 from witnessmark.errors import BadInput, Erased, NotFound, Refused
 from witnessmark.model import (
     ExportMade,
@@ -100,7 +105,7 @@ def export(
     entries = _entries(archive, order, advance)
     disclosures = _disclosures(archive, entries, order.disclose)
     objects = package.objects_of(entries, order.profile)
-    notices = _notices(archive, objects)
+    notices = _notices(archive, entries)
     contents = package.Contents(
         profile=order.profile,
         entries=entries,
@@ -215,7 +220,7 @@ def _entries(archive: Archive, order: HandOver, advance: Advance) -> list[Record
     wanted = selecting.with_linked(archive, names) if names else None
     copies: Mapping[str, str] = {}
     if order.profile == SHARE:
-        gone = selecting.disposed_of(archive)
+        gone = archive.queries.disposed()
         rows = [row for row in archive.queries.objects() if row.sha256 not in gone]
         rows = [row for row in rows if wanted is None or row.sha256 in wanted]
         copies = sharing.copies(archive, rows, advance)
@@ -230,14 +235,10 @@ def _disclosures(
         return []
     found = []
     with archive.disclosable():
-        for recorded in entries:
-            for name, ref in commitments(recorded).items():
-                if not {ALL, name, f"{recorded.index}:{name}"} & set(asked):
-                    continue
-                with contextlib.suppress(Erased):  # it cannot be disclosed; its commitment stays
-                    line = package.disclosure(recorded.index, archive.vault.open(ref))
-                    _check_length(recorded.index, name, line)
-                    found.append(line)
+        for each in protecting.select(archive, entries, asked):
+            line = package.disclosure(each.entry, archive.vault.open(each.ref))
+            _check_length(each.entry, each.field, line)
+            found.append(line)
     return found
 
 
@@ -269,11 +270,14 @@ def _say(archive: Archive, order: HandOver, built: package.Built, disclosures: i
     )
 
 
-def _notices(archive: Archive, objects: Sequence[str]) -> tuple[str, ...]:
+def _notices(archive: Archive, entries: Sequence[Recorded]) -> tuple[str, ...]:
     """What whoever reads the package must know of its limits."""
-    named = objects if archive.queries.custody_gaps() else ()
-    gaps = (sentence for name in named for sentence in custodying.gap_sentences(archive, name))
-    return tuple(filter(None, dict.fromkeys([_one_sided(archive), *gaps])))
+    here = {recorded.index for recorded in entries}
+    gaps = [gap for gap in archive.queries.custody_gaps() if gap.entry in here]
+    gone = len(package.disposed(entries))
+    disposed = f"{gone} objects or attachments named here were disposed of" if gone else ""
+    said = [_one_sided(archive), *map(custodying.gap_sentence, gaps), disposed]
+    return tuple(filter(None, said))
 
 
 def _one_sided(archive: Archive) -> str:

@@ -11,7 +11,6 @@ from witnessmark.model import (
     FindingRecorded,
     LinkFound,
     MaterialLinked,
-    ObjectDisposed,
     ObjectStored,
     Recorded,
     RunRecorded,
@@ -31,19 +30,13 @@ def with_linked(archive: Archive, chosen: Iterable[str]) -> set[str]:
     By programs (`link.found`) or by people (`material.linked`): so nothing that speaks against an
     item can be left behind by choosing.
     """
-    by_people: dict[str, set[str]] = {}
-    for index in archive.queries.acts(MaterialLinked.TYPE):
-        said = archive.journal.entry(index).said
-        if isinstance(said, MaterialLinked):
-            by_people.setdefault(said.a, set()).add(said.b)
-            by_people.setdefault(said.b, set()).add(said.a)
     found, waiting = set[str](), list(chosen)
     while waiting:
         name = waiting.pop()
         if name in found:
             continue
         found.add(name)
-        waiting += by_people.get(name, ())
+        waiting += (other for row in archive.queries.materials(name) for other in (row.a, row.b))
         waiting += (other for link in archive.queries.links(name) for other in (link.a, link.b))
     return found
 
@@ -104,12 +97,3 @@ class Selection:
             case DerivativeMade(derivative=name):
                 return name in self._copies
         return True
-
-
-def disposed_of(archive: Archive) -> set[str]:
-    """Objects whose bytes were destroyed."""
-    acts = (
-        archive.journal.entry(index).said for index in archive.queries.acts(ObjectDisposed.TYPE)
-    )
-    found = (each for each in acts if isinstance(each, ObjectDisposed))
-    return {str(one.sha256) for each in found for one in each.objects}

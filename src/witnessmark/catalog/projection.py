@@ -38,6 +38,7 @@ from witnessmark.model import (
     SightingRecorded,
     Statement,
     ValueErased,
+    attachments,
     key_id,
 )
 from witnessmark.model.statement import plain
@@ -91,6 +92,7 @@ class Projection:
         ]
         if acts:
             connection.execute(sa.insert(self.tables.acts), acts)
+        self._lift(connection, taken)
         self._advance(connection, taken[-1].index + 1)
 
     def _advance(self, connection: sa.Connection, size: int) -> None:
@@ -338,6 +340,29 @@ class Projection:
         ]
         if rows:
             connection.execute(sa.insert(self.tables.disposed), rows)
+
+    def _lift(self, connection: sa.Connection, taken: Sequence[Recorded]) -> None:
+        """An attachment that came again with something else is not destroyed any more.
+
+        Small outputs of checks are alike for many files. Objects stay what they are: disposed of.
+        """
+        gone, objects = self.tables.disposed, self.tables.objects
+        if connection.execute(sa.select(gone.c.id).limit(1)).first() is None:
+            return
+        for recorded in taken:
+            names = [bytes.fromhex(each.sha256) for each in attachments(recorded.said)]
+            if not names:
+                continue
+            stored = sa.select(objects.c.sha256).where(
+                objects.c.sha256.in_(names), objects.c.id < recorded.index
+            )
+            connection.execute(
+                sa.delete(gone).where(
+                    gone.c.sha256.in_(names),
+                    gone.c.by_entry < recorded.index,
+                    gone.c.sha256.not_in(stored),
+                )
+            )
 
     def _materials(self, connection: sa.Connection, said: list[Said]) -> None:
         objects = self._need(connection, {name for _, each in said for name in (each.a, each.b)})

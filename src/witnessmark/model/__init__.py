@@ -9,7 +9,7 @@ from witnessmark.model.anchor import (
     CosignatureReceived,
     ForkReported,
 )
-from witnessmark.model.attachments import attachments
+from witnessmark.model.attachments import attachments, made_from
 from witnessmark.model.custody import (
     AuditedPlace,
     BadCopy,
@@ -82,4 +82,5 @@ __all__ = [
     "ValueErased",
     "attachments",
     "key_id",
+    "made_from",
 ]

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 
-from witnessmark.model.sighting import Attachment
+from witnessmark.model.finding import FindingRecorded
+from witnessmark.model.sighting import Attachment, SightingRecorded
 from witnessmark.model.statement import Statement
+
+
+def made_from(said: Statement | None) -> str | None:
+    """The object whose examination or sighting a statement's attachments belong to."""
+    match said:
+        case FindingRecorded(object=name) | SightingRecorded(object=name):
+            return name
+    return None
 
 
 def attachments(said: Statement | None) -> tuple[Attachment, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from witnessmark.model.statement import Sha256, Statement, Token, says
+from witnessmark.model.statement import Sha256, Signed, Statement, Token, says
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,10 +16,10 @@ class LinkSegment:
         transform: orientation of `a` against `b` (`identity`, `mirror`, `rotate90`, ...).
     """
 
-    a_start: int
-    a_end: int
-    b_start: int
-    b_end: int
+    a_start: Signed
+    a_end: Signed
+    b_start: Signed
+    b_end: Signed
     rate: Token
     transform: Token
 

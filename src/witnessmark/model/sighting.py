@@ -6,7 +6,15 @@ import dataclasses
 from collections.abc import Mapping
 
 from witnessmark.model.protected import Protected
-from witnessmark.model.statement import Instant, PublicText, Sha256, Statement, Token, says
+from witnessmark.model.statement import (
+    Instant,
+    PublicText,
+    Sha256,
+    Signed,
+    Statement,
+    Token,
+    says,
+)
 
 #: Who vouches for a time, weakest first. Only the last three order a lineage.
 GRADES = ("stated", "observed", "captured", "anchored")
@@ -73,7 +81,7 @@ class SightingRecorded(Statement):
     object: Sha256 | None = None
     kind: Token = Token("file")
     dates: tuple[DatedBy, ...] = ()
-    stated: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    stated: Mapping[str, Signed] = dataclasses.field(default_factory=dict)
     attachments: tuple[Attachment, ...] = ()
     where: Protected | None = None
     name: Protected | None = None

@@ -12,7 +12,7 @@ import re
 import types
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, NewType, Self, TypeVar
+from typing import Annotated, Any, ClassVar, NewType, Self, TypeVar
 
 from witnessmark.errors import BadRecord
 from witnessmark.model.json import Json
@@ -24,7 +24,9 @@ Sha256 = NewType("Sha256", str)
 Instant = NewType("Instant", str)
 """RFC 3339 in UTC, `2026-01-02T03:04:05Z`, with up to six digits of fraction."""
 KeyId = NewType("KeyId", str)
-"""`key:` and the first 32 hex digits of the SHA-256 of a public key."""
+"""`key:` and the first 32 hex digits of the SHA-256 of an Ed25519 public key."""
+Signed = Annotated[int, "signed"]
+"""A whole number that may be negative; a plain `int` is a count, a size or an index."""
 PublicText = NewType("PublicText", str)
 """Free text that the archive states openly (its scope). At most 4,000 characters."""
 
@@ -65,6 +67,12 @@ def _exact(kind: type) -> Reader:
         return value
 
     return read
+
+
+def _count(value: Json, where: str) -> Json:
+    if type(value) is not int or value < 0:
+        raise BadRecord(f"{where} must be a whole number that is not negative.", code="field")
+    return value
 
 
 def _protected(value: Json, where: str) -> Protected:
@@ -118,8 +126,10 @@ def _reader(hint: Any, where: str, *, inside: bool = False) -> Reader:
         if inside:
             raise TypeError(f"{where}: a protected value must be a field of its own")
         return _protected
-    if hint in (int, bool):
-        return _exact(hint)
+    if hint is int:
+        return _count
+    if hint in (Signed, bool):
+        return _exact(bool if hint is bool else int)
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union) and type(None) in args and len(args) == 2:
         return _reader(next(a for a in args if a is not type(None)), where, inside=inside)
@@ -133,7 +143,7 @@ def _reader(hint: Any, where: str, *, inside: bool = False) -> Reader:
 
 
 def _readers(kind: type, *, inside: bool = False) -> dict[str, Reader]:
-    hints = typing.get_type_hints(kind)
+    hints = typing.get_type_hints(kind, include_extras=True)
     names = [f.name for f in dataclasses.fields(kind) if f.name != "other"]
     where = kind.__name__
     return {name: _reader(hints[name], f"{where}.{name}", inside=inside) for name in names}

@@ -15,6 +15,7 @@ from witnessmark.model import (
     ObjectStored,
     Recorded,
     attachments,
+    made_from,
 )
 from witnessmark.ports import Blobs, Journal, Opened
 from witnessmark.record.canonical import canonical
@@ -101,10 +102,10 @@ def disposed(entries: Iterable[Recorded]) -> set[str]:
 
 
 def attachments_of(entries: Iterable[Recorded]) -> list[str]:
-    """Attachments that these entries point to; what was attached to a destroyed object is gone."""
+    """Attachments that these entries point to; what was made from a destroyed object is gone."""
     entries = list(entries)
-    gone = {f"sha256:{name}" for name in disposed(entries)}
-    there = (each for each in entries if gone.isdisjoint(each.entry.about))
+    gone = disposed(entries)
+    there = (each for each in entries if made_from(each.said) not in gone)
     return sorted({blob.sha256 for each in there for blob in attachments(each.said)})
 
 

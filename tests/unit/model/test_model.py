@@ -39,10 +39,11 @@ def test_the_model_imports_the_standard_library_only(path: Path) -> None:
 SAMPLES: dict[object, object] = {
     "Token": "word",
     "Sha256": DIGITS,
+    "KeyId": "key:" + DIGITS[:32],
+    "Signed": -3,
     "Instant": "2026-01-02T03:04:05Z",
     "PublicText": "Some text.",
     "Protected": {"protected": DIGITS},
-    "KeyId": "key:" + "0" * 32,
     "int": 3,
     "bool": True,
 }
@@ -164,3 +165,15 @@ def test_any_file_name_survives(raw: bytes) -> None:
 def test_protected_knows_only_the_commitment() -> None:
     assert dataclasses.fields(Protected)[0].name == "commitment"
     assert len(dataclasses.fields(Protected)) == 1
+
+
+def test_counts_are_not_negative() -> None:
+    """As the checkers read them: spec/entry.md."""
+    for kind in STATEMENTS.values():
+        fields = sample(kind)
+        for name, value in fields.items():
+            if type(value) is int:
+                with pytest.raises(BadRecord, match=name):
+                    kind.read({**fields, name: -1})
+    with pytest.raises(BadRecord):
+        STATEMENTS["key.revoked/1"].read({"key": "a word", "reason": "lost"})
