@@ -80,7 +80,7 @@ REPORTED: dict[str, tuple[tuple[str, str], ...]] = {
 }
 #: Attack to the tests that show how it is prevented: file and function.
 PREVENTED: dict[str, tuple[tuple[str, str], ...]] = {
-    "53": (("tests/integration/test_anchoring.py", "test_a_replayed_nonce_is_refused"),),
+    "53": (("tests/integration/test_anchoring.py", "test_an_answer_to_an_earlier_question"),),
     "64": (("tests/unit/custody/test_vault.py", "test_no_salt_is_ever_used_twice"),),
     "69": (("tests/integration/test_packages.py", "test_the_checkers_hashes_are_published"),),
 }
