@@ -104,8 +104,10 @@ def _question(data: bytes) -> None:
     asked = Request.parse(data)
     assert asked.encode() == data, "two spellings of one question"
     logs = {LOG.name: [LOG], EXAMPLE.split("\n")[0]: [LOG]}
-    verdict = decide(asked, logs, [SEEN])
-    assert verdict.status != Status.COSIGNED or data in _questions(), "an edited one was accepted"
+    if decide(asked, logs, [SEEN]).status is Status.COSIGNED:
+        text = note.parse(asked.note).text  # signature lines may be repeated, or added by anybody
+        known = [note.parse(Request.parse(each).note).text for each in _questions()]
+        assert text in known, "an edited checkpoint was accepted"
 
 
 def _answer(data: bytes) -> None:
