@@ -82,7 +82,7 @@ REPORTED: dict[str, tuple[tuple[str, str], ...]] = {
 PREVENTED: dict[str, tuple[tuple[str, str], ...]] = {
     "53": (("tests/integration/test_anchoring.py", "test_an_answer_to_an_earlier_question"),),
     "64": (("tests/unit/custody/test_vault.py", "test_no_salt_is_ever_used_twice"),),
-    "69": (("tests/integration/test_packages.py", "test_the_checkers_hashes_are_published"),),
+    "69": (("tests/integration/test_profiles.py", "test_the_checkers_hashes_are_published"),),
 }
 #: Without an outside input nothing is called fine: attack, case without it, and what is said.
 WITHOUT: dict[str, tuple[str, str]] = {

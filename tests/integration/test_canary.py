@@ -30,7 +30,7 @@ from witnessmark.archive import (
 from witnessmark.custody.vault import commitments
 from witnessmark.errors import Erased
 from witnessmark.model import STATEMENTS, CustodyTransferred, Genesis, Protected, Tally
-from witnessmark.model.statement import Instant, PublicText, Sha256, Statement, Token
+from witnessmark.model.statement import Instant, KeyId, PublicText, Sha256, Statement, Token
 
 KEY = base64.b64encode(bytes(range(32))).decode("ascii")
 #: Values that only the record's own order gives: which transfer, whose place, whose key.
@@ -79,7 +79,8 @@ def found(texts: Iterable[str], *folders: Path) -> list[str]:
 def build(archive: Archive, kind: type[Statement]) -> Statement:
     """A statement with canaries in all protected fields, from its annotations."""
     hints = typing.get_type_hints(kind)
-    plain = {Token: "word", Sha256: _object(archive), Instant: "2026-01-02T03:04:05Z",
+    plain = {Token: "word", KeyId: "key:" + "0" * 32,
+             Sha256: _object(archive), Instant: "2026-01-02T03:04:05Z",
              PublicText: "Some text.", int: 0, bool: True}  # fmt: skip
 
     def value(hint: Any, name: str) -> Any:

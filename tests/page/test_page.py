@@ -54,6 +54,7 @@ def test_a_folder_and_trust_files_are_chosen(opened: Checker, folder: Path, keys
 def test_a_zip_is_chosen(opened: Checker, packed: Path, keys: Path) -> None:
     opened.choose(packed, keys)
     assert opened.answer()["outcome"] == "holds"
+    assert "symbolic links" not in opened.page.inner_text("#result")
 
 
 def test_a_folder_and_trust_files_are_dropped(opened: Checker, folder: Path, keys: Path) -> None:
@@ -205,6 +206,7 @@ def test_people_read_what_was_checked_and_what_was_not(opened: Checker, folder: 
     ):
         assert heading in said
     assert "bring the archive's verifier key" in said
+    assert "Whether the folder holds symbolic links" in said
     assert opened.page.evaluate("document.activeElement.textContent").startswith("Nothing refused")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from support.browser import Checker
 from tests.corpus.case import Case
 from tests.corpus.cases import CASES
 from tests.corpus.test_corpus import answer
+from tests.vectors.test_packages import BLOBS, VECTORS
 
 ALIKE = ("outcome", "code", "reports", "existed_by", "counts", "file")
 
@@ -29,3 +31,18 @@ def test_both_checkers_answer_alike(case: Case, tmp_path: Path, checker: Checker
     assert set(ours) == set(theirs)
     assert (ours["outcome"], ours["code"]) == (case.outcome, case.code)
     assert len(ours["checked"]) == len(theirs["checked"])
+
+
+@pytest.mark.parametrize("vector", VECTORS["packages"], ids=lambda vector: vector["name"])
+def test_the_page_gives_the_answers_of_the_vectors(
+    vector: dict[str, Any], tmp_path: Path, checker: Checker
+) -> None:
+    package = tmp_path / "p"
+    package.mkdir()
+    for name, blob in vector["files"].items():
+        path = package / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(BLOBS[blob])
+    said = checker.check(package, [BLOBS[blob] for blob in vector["trust"]], worker=False)
+    for name in ("outcome", "code", "reports", "existed_by"):
+        assert said[name] == vector[name]

@@ -68,6 +68,7 @@ def entries() -> dict[str, Any]:
         "an escape that is not needed": good.replace(b'"video"', b'"\\u0076ideo"'),
         "bytes that are not UTF-8": good.replace(b"video", b"vid\xff"),
         "a trailing newline": good + b"\n",
+        "an empty time": good.replace(b'"at":"2026-01-02T03:04:05.000001Z"', b'"at":""'),
         "an author by name": good.replace(key_id(VERIFIER.public).encode(), b"Jane"),
         "a type without a version": good.replace(b"object.stored/1", b"object.stored"),
         "33 levels": nested(31),

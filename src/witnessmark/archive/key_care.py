@@ -27,7 +27,7 @@ from witnessmark.model import (
     Protected,
     key_id,
 )
-from witnessmark.model.statement import Token
+from witnessmark.model.statement import KeyId, Token
 from witnessmark.record.checkpoint import Checkpoint
 from witnessmark.record.history import KEY_ENTRIES, rotation_bytes
 from witnessmark.record.note import VerifierKey, sign
@@ -253,7 +253,7 @@ def revoke(archive: Archive, who: str, reason: str, suspect_after: int | None = 
             code="last_person",
         )
     archive.say(
-        KeyRevoked(key=Token(key), reason=Token(reason), suspect_after=suspect_after), (key,)
+        KeyRevoked(key=KeyId(key), reason=Token(reason), suspect_after=suspect_after), (key,)
     )
     settle(archive, _only_others)
     return key
@@ -280,7 +280,7 @@ def suspect(archive: Archive, who: str, after: int) -> str:
         )
     reasons = {each.key: each.reason for each in known(archive)}
     reason = reasons.get(key) or "stolen"
-    archive.say(KeyRevoked(key=Token(key), reason=Token(reason), suspect_after=after), (key,))
+    archive.say(KeyRevoked(key=KeyId(key), reason=Token(reason), suspect_after=after), (key,))
     return key
 
 

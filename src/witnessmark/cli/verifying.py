@@ -230,11 +230,14 @@ def check(
 ) -> None:
     """Checks that bytes and record are intact: of the archive, or of a package.
 
-    A package is checked by check.py, which shares no code with this program.
+    A package is checked by check.py, which shares no code with this program; a BagIt bag that
+    others made, against its own manifests.
 
     Examples: witnessmark check --archive ~/archive; witnessmark check package --trust their.key
     """
     if package is not None:
+        if _is_others_bag(package):
+            raise typer.Exit(_check_bag(package, as_json))
         raise typer.Exit(_check_package(package, trust or [], as_json))
     from witnessmark.archive import checking
 
@@ -293,6 +296,34 @@ def _archive_keys(held: Archive) -> set[str]:
     for index in held.queries.acts(*KEY_ENTRIES):
         history.add(held.journal.entry(index))
     return {str(key) for _, key in history.archive_keys}
+
+
+def _is_others_bag(folder: Path) -> bool:
+    """Whether it declares itself a bag, and nowhere a package of this program."""
+    if not (folder / "bagit.txt").is_file():
+        return False
+    try:
+        with open(folder / "bag-info.txt", "rb") as file:
+            return b"Witnessmark-" not in file.read(1 << 20)
+    except FileNotFoundError:
+        return not (folder / "seal.tlog-proof").exists()
+
+
+def _check_bag(folder: Path, as_json: bool) -> int:
+    """3: what can be checked holds, and by whom it is cannot be."""
+    from witnessmark.reporting.received import check_bag
+
+    found = check_bag(folder)
+    if as_json:
+        notes = list(found.notes)
+        dump({"bag": found.version, "files": found.files, "notes": notes, "by_whom": None})
+        return 3
+    say(f"A BagIt {found.version} bag that others made, no package of this program: its "
+        f"{found.files} files are those of its manifests.")  # fmt: skip
+    for note in found.notes:
+        say(f"! {safe(note)}")
+    say("By whom it is, and whether its manifests were made again, such a bag cannot show.")
+    return 3
 
 
 def _check_package(package: Path, trust: Sequence[Path], as_json: bool) -> int:

@@ -74,9 +74,11 @@ class Entry:
             by=_form(members.get("by"), KEY_ID, "by"),
             about=tuple(_form(each, ABOUT, "about") for each in about),
             fields=fields,
-            at=_form(members.get("at", ""), PATTERNS[Instant], "at", empty=True),
-            said_at=_form(members.get("said_at", ""), PATTERNS[Instant], "said_at", empty=True),
-            signature=_form(members.get("signature", ""), _SIGNATURE, "signature", empty=True),
+            **{
+                name: _form(members[name], pattern, name)
+                for name, pattern in _MAY_BE_MISSING.items()
+                if name in members
+            },
             other={k: v for k, v in members.items() if k not in _MEMBERS},
         )
 
@@ -86,11 +88,16 @@ class Entry:
         return kind.read(self.fields) if kind else None
 
 
-_SIGNATURE = re.compile(r"[A-Za-z0-9+/]{86}==")
+#: Left out where there is nothing to say: an empty one would be a second spelling of that.
+_MAY_BE_MISSING = {
+    "at": PATTERNS[Instant],
+    "said_at": PATTERNS[Instant],
+    "signature": re.compile(r"[A-Za-z0-9+/]{86}=="),
+}
 
 
-def _form(value: Json, pattern: re.Pattern[str], name: str, *, empty: bool = False) -> str:
-    if isinstance(value, str) and ((empty and value == "") or pattern.fullmatch(value)):
+def _form(value: Json, pattern: re.Pattern[str], name: str) -> str:
+    if isinstance(value, str) and pattern.fullmatch(value):
         return value
     raise BadRecord(f"The entry's '{name}' is missing or malformed.", code="entry")
 

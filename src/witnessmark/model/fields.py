@@ -11,6 +11,7 @@ from typing import Any
 from witnessmark.model.statement import (
     STATEMENTS,
     Instant,
+    KeyId,
     Protected,
     PublicText,
     Sha256,
@@ -22,6 +23,7 @@ from witnessmark.model.statement import (
 _NAMES: Mapping[object, str] = {
     Token: "token",
     Sha256: "sha256",
+    KeyId: "keyid",
     Instant: "instant",
     PublicText: "text",
     Protected: "protected",
@@ -36,8 +38,8 @@ class Rule:
 
     Attributes:
         name: the field.
-        kind: `token`, `sha256`, `instant`, `text`, `protected`, `integer`, `boolean`, `object`
-            (with `members`), or `table` (words to `kind`s in `members`).
+        kind: `token`, `sha256`, `keyid`, `instant`, `text`, `protected`, `integer`, `boolean`,
+            `object` (with `members`), or `table` (words to `kind`s in `members`).
         optional: whether it may be missing.
         many: whether it is a list of that kind.
         members: rules of an object's fields.

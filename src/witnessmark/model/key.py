@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from witnessmark.model.statement import Statement, Token, says
+from witnessmark.model.statement import KeyId, Statement, Token, says
 
 
 @says("key.rotated/1")
@@ -31,6 +31,6 @@ class KeyRevoked(Statement):
         suspect_after: record size after which its earlier signatures are in doubt too.
     """
 
-    key: Token
+    key: KeyId
     reason: Token
     suspect_after: int | None = None

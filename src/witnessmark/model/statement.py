@@ -23,6 +23,8 @@ Sha256 = NewType("Sha256", str)
 """Lowercase hexadecimal SHA-256, 64 characters."""
 Instant = NewType("Instant", str)
 """RFC 3339 in UTC, `2026-01-02T03:04:05Z`, with up to six digits of fraction."""
+KeyId = NewType("KeyId", str)
+"""`key:` and the first 32 hex digits of the SHA-256 of a public key."""
 PublicText = NewType("PublicText", str)
 """Free text that the archive states openly (its scope). At most 4,000 characters."""
 
@@ -37,6 +39,7 @@ class Protected:
 PATTERNS: Mapping[object, re.Pattern[str]] = {
     Token: re.compile(r"[A-Za-z0-9 ._:;/+=()%*,@-]{0,256}"),
     Sha256: re.compile(r"[0-9a-f]{64}"),
+    KeyId: re.compile(r"key:[0-9a-f]{32}"),
     Instant: re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z"),
     PublicText: re.compile(r"[^\x00-\x08\x0b-\x1f\x7f]{0,4000}"),
 }

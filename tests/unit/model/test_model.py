@@ -42,6 +42,7 @@ SAMPLES: dict[object, object] = {
     "Instant": "2026-01-02T03:04:05Z",
     "PublicText": "Some text.",
     "Protected": {"protected": DIGITS},
+    "KeyId": "key:" + "0" * 32,
     "int": 3,
     "bool": True,
 }
