@@ -16,7 +16,7 @@ from support.checker import outcome
 from tests.conftest import CHEAP, ROOT, SECRET
 from tests.integration.test_collecting import collect, folder, holds, size  # noqa: F401 - a fixture
 from tests.integration.test_cosigning import grow
-from witnessmark.archive import Archive, checking, key_care, protecting
+from witnessmark.archive import Archive, backing_up, checking, key_care, protecting
 from witnessmark.errors import Locked, NotFound, Refused, StoreFailure
 from witnessmark.model import AnchorFailed, Entry, key_id
 from witnessmark.record.note import VerifierKey, parse
@@ -198,8 +198,10 @@ def test_wrapped_keys_that_were_left_open_nothing(archive: Archive) -> None:
     for name, value in left.items():
         assert value is not None
         archive._rows.set(name, value)
-    with pytest.raises(Locked):
+    with pytest.raises(Refused, match="not in force"):
         archive.unlock(OTHER)
+    with pytest.raises(Refused, match="not in force"):
+        protecting.second_person(archive, OTHER)
     archive.unlock(SECRET)
     archive.close()
     with Archive.open(archive.folder) as again:
@@ -388,6 +390,27 @@ def test_private_db_of_another_time_does_not_sign(archive: Archive, tmp_path: Pa
             grow(broken)
         assert caught.value.code == "archive_key"
         assert size(broken) == entries
+
+
+def test_a_backup_during_a_rotation_fits_together(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the snapshot of the record and that of private.db the key changes."""
+    real, taken = backing_up.take, []
+
+    def take(source: Path, copy: Path) -> None:
+        real(source, copy)
+        taken.append(source.name)
+        if taken == ["archive.db"]:
+            key_care.rotate_archive(archive)
+
+    monkeypatch.setattr(backing_up, "take", take)
+    backing_up.backup(archive, tmp_path / "copy")
+    assert taken == ["archive.db", "private.db"] * 2
+    with Archive.open(tmp_path / "copy") as copy:
+        copy.unlock(SECRET)
+        grow(copy)
+        assert holds(copy)
 
 
 def test_a_damaged_catalog_destroys_no_keys(archive: Archive) -> None:

@@ -212,10 +212,32 @@ class Archive:
         return self.person
 
     def identify(self, secret: bytes) -> Unlocked:
-        """The person in force whose keys `secret` opens. Raises `Locked`."""
+        """The person in force whose keys `secret` opens.
+
+        Raises:
+            Locked: it opens nobody's.
+            Refused: it opens a key that was replaced or revoked.
+        """
         states = self.queries.people()
         in_force = {key for key, state in states.items() if state == "active"}
-        return self.keyring.unlock(secret, in_force)
+        try:
+            return self.keyring.unlock(secret, in_force)
+        except Locked:
+            if (others := set(self.keyring.people) - in_force) and self._opens(secret, others):
+                raise Refused(
+                    "The key that this opens is not in force: it was replaced or revoked.",
+                    kept="Nothing was changed.",
+                    todo="'witnessmark keys list' says which keys are in force.",
+                    code="revoked_key",
+                ) from None
+            raise
+
+    def _opens(self, secret: bytes, people: set[str]) -> bool:
+        try:
+            self.keyring.unlock(secret, people)
+        except Locked:
+            return False
+        return True
 
     def close(self) -> None:
         """Closes all files."""

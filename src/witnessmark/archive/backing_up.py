@@ -57,8 +57,7 @@ def backup(
     make_folder(target / "objects")
     snapshots = {name: target / f".{name}.{os.getpid()}" for name in DATABASES}
     try:
-        for name, snapshot in snapshots.items():
-            take(archive.folder / name, snapshot)
+        _take(archive, snapshots)
         counts, failed = _copy_objects(archive, target, on_progress)
         _settle(archive, target)
         for name, snapshot in reversed(snapshots.items()):
@@ -87,6 +86,15 @@ def _remove_disposed(archive: Archive, target: Path) -> None:
     gone = set(archive.queries.disposed())
     for folder in (target / "objects", target / places.DAMAGED):
         disposing.remove_named(folder, gone)
+
+
+def _take(archive: Archive, snapshots: dict[str, Path]) -> None:
+    """Snapshots, again when the archive's key was rotated between them: they would not fit."""
+    key = b""
+    while key != (now := archive.keyring.archive.private_bytes_raw()):
+        key = now
+        for name, snapshot in snapshots.items():
+            take(archive.folder / name, snapshot)
 
 
 def _check_target(archive: Archive, target: Path) -> None:

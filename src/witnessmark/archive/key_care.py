@@ -53,11 +53,13 @@ def prepare(
     Another process may have rotated the key since these entries were made.
     """
     key, prepared = archive.keyring.archive_after(head), []
+    author = _id(key)
     for entry in entries:
         if not entry.signature:
-            entry = dataclasses.replace(entry, by=_id(key))
+            entry = entry if entry.by == author else dataclasses.replace(entry, by=author)
         elif entry.type == KeyRotated.TYPE and entry.fields.get("use") == "archive":
             key = _successor(archive, key, KeyRotated.read(entry.fields))
+            author = _id(key)
         prepared.append(entry)
 
     def signed(checkpoint: Checkpoint) -> bytes:

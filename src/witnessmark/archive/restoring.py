@@ -214,8 +214,9 @@ def _need_whole(archive: Archive, checked: Checked, backup: Path) -> None:
     if checked.problems:
         archive.rebuild()
     try:
-        own = VerifierKey(archive.origin, archive.keyring.archive.public_key().public_bytes_raw())
-    except Locked as error:
+        key = archive.keyring.archive_after(archive.journal.note())
+        own = VerifierKey(archive.origin, key.public_key().public_bytes_raw())
+    except (Locked, StoreFailure) as error:
         raise _tampered(backup, error.what) from error
     if str(own) != archive.trust:
         raise _tampered(backup, "private.db does not hold the key that signs this record.")
