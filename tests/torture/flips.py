@@ -90,5 +90,11 @@ def headers(data: bytes, mark: bytes) -> Iterator[int]:
         at = data.find(mark, at + 4)
 
 
+def contents(path: Path) -> set[int]:
+    """Places in a ZIP that lie in its files, not in what is around them."""
+    members = check.read_zip(str(path)).values()
+    return {place for each in members for place in range(each.start, each.start + each.size)}
+
+
 def zipped(path: Path) -> Path:
     return zips.write(path, zips.items(package().files()))

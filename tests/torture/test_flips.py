@@ -56,12 +56,18 @@ def test_every_bit_of_a_folder(
 def test_every_bit_of_a_zip(
     tmp_path: Path, torture: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Refused, but for the listed fields that nothing rests on; those hold as they are."""
+    """Refused, but for the listed fields that nothing rests on; those hold as they are.
+
+    The short form leaves out what lies in the files: that was flipped in a folder.
+    """
     path = flips.zipped(tmp_path / "p.zip")
     right, chance = path.read_bytes(), random.Random(SEED)
     free, tried, harmless = flips.free_bits(right), 0, 0
     assert flips.answer(path).outcome == "holds"
+    inside = set() if torture else flips.contents(path)
     for bit in bits(right, torture, chance):
+        if bit // 8 in inside:
+            continue
         path.write_bytes(flipped(right, bit))
         tried += 1
         found = flips.answer(path)
