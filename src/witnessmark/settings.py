@@ -93,7 +93,7 @@ class Settings:
     """All settings; each has a default that fits one laptop.
 
     Attributes:
-        reserve_mb: free space in MiB that collecting must leave on the disk.
+        reserve_mb: free space in MiB that collecting must leave on the disk; 0 for none.
         quota_items, quota_mb: what one run may bring in; more is quarantined, not lost.
         workers: processes for examining and fingerprinting; 0 means one per core.
         worker_memory_mb, worker_seconds: limits of one task on hostile bytes.

@@ -88,6 +88,13 @@ def test_all_that_went_in_comes_out(parts: list[bytes]) -> None:
             assert all(content(blobs, name) == part for name, part in names.items())
 
 
+def test_without_a_reserve_the_last_byte_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: (1000, 999, 1))
+    assert FileBlobs(tmp_path / "objects").put(BytesIO(b"x")).new
+
+
 def test_the_reserve_is_kept(tmp_path: Path) -> None:
     blobs = FileBlobs(tmp_path / "objects", reserve=1 << 60)
     with pytest.raises(StoreFailure) as caught:

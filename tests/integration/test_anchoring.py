@@ -27,7 +27,7 @@ from tests.integration.test_packages import collect_sheet, sheet_rows
 from tests.unit.checker.subject import check as checker
 from witnessmark import settings
 from witnessmark.anchoring.http import Door
-from witnessmark.archive import Archive, anchoring, backing_up, checking, restoring, stamps
+from witnessmark.archive import Archive, anchoring, backing_up, checking, outside, restoring, stamps
 from witnessmark.archive import anchoring_by_file as by_file
 from witnessmark.archive.stamps import Outcome
 from witnessmark.cli.app import app
@@ -614,17 +614,17 @@ def test_what_a_package_gets(
     first.name, second.name = "The First", "the-first"
     covered = size(archive)
     go(name(archive, first, second, calendar=calendar))
-    found, problems = stamps.for_package(archive)
-    assert not problems
-    assert {each: sorted(files) for each, files in found.items()} == {
-        covered: ["calendar.ots", "the-first-1.tsr", "the-first.tsr"]
-    }
-    for each, data in found[covered].items():
+    (found,), left_out = outside.earlier(archive, [], [])
+    assert not left_out
+    assert (found.size, sorted(found.stamps)) == (
+        covered,
+        ["calendar.ots", "the-first-2.tsr", "the-first.tsr"],
+    )
+    for each in found.stamps:
         assert checker.is_known_file(f"data/checkpoints/{covered}/{each}")
-        assert data
     (archive.folder / "The First.pem").write_bytes(second.roots.read_bytes())
-    found, (problem,) = stamps.for_package(archive)
-    assert sorted(found[covered]) == ["calendar.ots", "the-first.tsr"]
+    (found,), (problem,) = outside.earlier(archive, [], [])
+    assert sorted(found.stamps) == ["calendar.ots", "the-first.tsr"]
     assert "The First over the checkpoint" in problem
 
 

@@ -178,7 +178,7 @@ def test_there_is_no_other_profile(archive_of_three: Archive, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("asked", "count"), [((), 0), (("person_name",), 1), (("0:person_name",), 1), (("1:name",), 0)]
+    ("asked", "count"), [((), 0), (("person_name",), 1), (("0:person_name",), 1)]
 )
 def test_disclosures_are_chosen(
     archive_of_three: Archive, tmp_path: Path, asked: tuple[str, ...], count: int
@@ -187,6 +187,12 @@ def test_disclosures_are_chosen(
     file = package / "data" / "disclosures"
     assert (file.read_bytes().count(b"\n") if file.exists() else 0) == count
     assert outcome(package, archive_of_three.trust) == ("holds", "")
+
+
+def test_what_is_not_there_cannot_be_disclosed(archive_of_three: Archive, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="1:name"):
+        hand_over(archive_of_three, tmp_path / "p", disclose=("1:name",))
+    assert not (tmp_path / "p").exists()
 
 
 def test_all_values_can_be_disclosed(archive_of_three: Archive, tmp_path: Path) -> None:

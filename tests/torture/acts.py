@@ -32,7 +32,6 @@ from witnessmark.collection import run as room
 from witnessmark.collection.run import Channel
 from witnessmark.errors import Erased, Refused
 from witnessmark.model import ExportMade, SightingRecorded, ValueErased
-from witnessmark.stores import blobs as storing
 
 
 def tell(line: str) -> None:
@@ -310,7 +309,6 @@ def _name_authorities(state: Path, source: Path) -> None:
 
 
 def _anchor(state: Path, _: object) -> None:
-    storing.RESERVE_STEP = 0  # a full disk must be met by the writes, not by the margin before it
     with Archive.open(state / "archive") as archive:
         _told(archive)
         for outcome in stamping.anchor_here(archive):

@@ -35,6 +35,8 @@ from witnessmark.model.statement import STATEMENTS, Sha256, Token
 from witnessmark.reporting import package, readme, sheet
 
 ALL = "all"
+#: Objects that an export's entry names one by one.
+_NAMED = 400
 RISKS = ("persons_depicted", "uploader", "witnesses", "analysts")
 DECISIONS = ("share", "share_redacted", "do_not_share")
 
@@ -105,19 +107,20 @@ def export(
     entries = _entries(archive, order, advance)
     disclosures = _disclosures(archive, entries, order.disclose)
     objects = package.objects_of(entries, order.profile)
-    notices = _notices(archive, entries)
+    seen, left_out = outside.earlier(archive, entries, objects)
+    notices = (*_notices(archive, entries), *left_out)
     contents = package.Contents(
         profile=order.profile,
         entries=entries,
         disclosures=disclosures,
-        earlier=outside.earlier(archive, entries, objects),
+        earlier=seen,
         readme=_readme(archive, order, entries, objects, notices),
         checkers=checkers(),
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
     )
     with outgoing.staging(archive) as stage:
         built = package.build(stage / "package", contents, archive.journal, archive.blobs)
-        made = _say(archive, order, built, len(disclosures))
+        made = _say(archive, order, built, objects, len(disclosures))
         package.seal(built, made, archive.journal)
         recipient = _recipient(order.age_key) if order.age_key else None
         outgoing.send(built.bag, target, recipient)
@@ -252,7 +255,15 @@ def _check_length(entry: int, field: str, line: bytes) -> None:
         )
 
 
-def _say(archive: Archive, order: HandOver, built: package.Built, disclosures: int) -> Recorded:
+def _say(
+    archive: Archive,
+    order: HandOver,
+    built: package.Built,
+    objects: Sequence[str],
+    disclosures: int,
+) -> Recorded:
+    """Of a package with many objects, the manifest alone names them: an entry is short."""
+    named = [f"sha256:{name}" for name in objects] if len(objects) <= _NAMED else []
     return archive.say(
         ExportMade(
             recipient=archive.protect("recipient", order.recipient),
@@ -266,7 +277,7 @@ def _say(archive: Archive, order: HandOver, built: package.Built, disclosures: i
             encrypted=bool(order.age_key),
             profile=Token(order.profile),
         ),
-        (f"entry:{order.risk}",),
+        (f"entry:{order.risk}", *named),
     )
 
 

@@ -11,8 +11,9 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from witnessmark.archive import anchoring
+from witnessmark.archive import anchoring, stamps
 from witnessmark.archive.archive import Archive
+from witnessmark.errors import WitnessmarkError
 from witnessmark.model import ObjectStored, Recorded
 from witnessmark.ports import AnchorRow, CosignatureRow
 from witnessmark.reporting.package import Earlier
@@ -20,17 +21,36 @@ from witnessmark.reporting.package import Earlier
 _ENDINGS = {"rfc3161": ".tsr", "opentimestamps": ".ots"}
 
 
-def earlier(archive: Archive, entries: Iterable[Recorded], objects: Iterable[str]) -> list[Earlier]:
-    """The checkpoints, smallest first, with what stands over each."""
+def earlier(
+    archive: Archive, entries: Iterable[Recorded], objects: Iterable[str]
+) -> tuple[list[Earlier], list[str]]:
+    """The checkpoints, smallest first, with what stands over each.
+
+    And a sentence for each stamp that does not hold any more: with it, a package would be refused.
+    """
     indices = _stored(entries, set(objects))
-    anchors, lines = _best(archive.queries.anchors()), archive.queries.cosignatures()
+    holding, left_out = _holding(archive)
+    anchors, lines = _best(holding), archive.queries.cosignatures()
     legs: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
     for anchor in anchors:
         legs[anchor.kind, anchor.authority + anchor.state].add(anchor.size)
     for line in lines:
         legs["witness", line.witness].add(line.size)
     chosen = {size for sizes in legs.values() for size in _over(sorted(sizes), indices)}
-    return [_checkpoint(size, anchors, lines) for size in sorted(chosen)]
+    return [_checkpoint(size, anchors, lines) for size in sorted(chosen)], left_out
+
+
+def _holding(archive: Archive) -> tuple[list[AnchorRow], list[str]]:
+    """Stamps that are still what the record says, and a sentence for each other one."""
+    found, left_out = [], []
+    for row in archive.queries.anchors():
+        try:
+            stamps.recheck(archive, row)
+            found.append(row)
+        except WitnessmarkError as error:
+            who = f"{row.authority} over the checkpoint of {row.size} entries"
+            left_out.append(f"The stamp by {who} is left out: {error.what}")
+    return found, left_out
 
 
 def standing(archive: Archive, entries: Iterable[Recorded], objects: Iterable[str]) -> str:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
-from itertools import count
 
 from cryptography import x509
 
 from witnessmark.anchoring import blocks, calendars, certificates, tokens
 from witnessmark.anchoring.certificates import Certificate
 from witnessmark.archive.archive import Archive
-from witnessmark.errors import BadInput, BadStamp, StoreFailure, WitnessmarkError
+from witnessmark.errors import BadInput, BadStamp, StoreFailure
 from witnessmark.model import AnchorReceived
 from witnessmark.model.sighting import Attachment
 from witnessmark.model.statement import Instant, Sha256, Token
@@ -248,35 +246,6 @@ def recheck(archive: Archive, row: AnchorRow) -> list[str]:
     if instant(found.time) != row.time:
         raise BadStamp("The block is of another time than the record says.", code="wrong_time")
     return []
-
-
-def for_package(archive: Archive) -> tuple[dict[int, dict[str, bytes]], list[str]]:
-    """What a package holds of stamps (spec/package.md, rule 8).
-
-    Returns:
-        size of each stamped checkpoint to file name to bytes; and a sentence for each stamp that
-        does not hold any more and is left out, because a package with it would be refused.
-    """
-    found: dict[int, dict[str, bytes]] = {}
-    problems = []
-    for row in archive.queries.anchors():
-        try:
-            recheck(archive, row)
-            data = blob(archive, row.proof)
-        except WitnessmarkError as error:
-            who = f"{row.authority} over the checkpoint of {row.size} entries"
-            problems.append(f"The stamp by {who} is left out: {error.what}")
-            continue
-        files = found.setdefault(row.size, {})
-        files[_file_name(row, files)] = data
-    return found, problems
-
-
-def _file_name(row: AnchorRow, taken: Mapping[str, bytes]) -> str:
-    ending = "tsr" if row.kind == RFC3161 else "ots"
-    stem = re.sub("[^a-z0-9]+", "-", row.authority.lower()).strip("-")[:36]
-    names = (f"{stem}{'-' if n else ''}{n or ''}.{ending}" for n in count())
-    return next(each for each in names if each not in taken)
 
 
 def _recheck_token(archive: Archive, row: AnchorRow, text: Text, data: bytes) -> list[str]:

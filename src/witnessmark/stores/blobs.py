@@ -83,8 +83,11 @@ class FileBlobs:
         return digest.hexdigest(), size
 
     def check_reserve(self) -> None:
-        """Raises `StoreFailure` (`disk_reserve`) when the disk has no more than the reserve."""
-        if shutil.disk_usage(self.folder).free < self.reserve + RESERVE_STEP:
+        """Raises `StoreFailure` (`disk_reserve`) when the disk has no more than the reserve.
+
+        Without a reserve, the disk may be filled to its last byte.
+        """
+        if self.reserve and shutil.disk_usage(self.folder).free < self.reserve + RESERVE_STEP:
             raise StoreFailure(
                 "The disk has only its reserve left.",
                 kept="Everything stored so far is safe.",
