@@ -54,8 +54,10 @@ def main() -> None:
     started = time.monotonic()
     say("1. Real footage, and what two channels made of it")
     clips = {**real_extra(), **footage.fetch(PLACE / "footage")}
-    for name in ("archive", "package", "sources"):
+    for name in ("archive", "partner", "sources"):
         shutil.rmtree(PLACE / name, ignore_errors=True)
+    for name in ("package.zip", "question", "answer"):
+        (PLACE / name).unlink(missing_ok=True)
     work = PLACE / "sources" / "edits"
     work.mkdir(parents=True)
     a = material.channel_a(PLACE / "sources" / "party-a", clips, work)
@@ -80,17 +82,38 @@ def main() -> None:
     run("match")
     run("examine")
     run("show")
-    say("5. Hand over, and let an independent program check it")
-    key = PLACE / "archive.key"
+    say("5. A partner sees the record, by two files on a stick")
+    key, witness = PLACE / "archive.key", PLACE / "partner.key"
     key.write_text(run("keys"))
-    run("export", str(PLACE / "package"), "--recipient", "the court", "--purpose", "a try-out",
+    witness.write_text(partner(key.read_text()))
+    say("6. Hand over, and let an independent program check it")
+    run("export", str(PLACE / "package.zip"), "--recipient", "the court", "--purpose", "a try-out",
         "--risk", str(risk), "--unencrypted")  # fmt: skip
-    run(str(ROOT / "checker" / "check.py"), str(PLACE / "package"), "--trust", str(key),
-        program=sys.executable)  # fmt: skip
+    run(str(ROOT / "checker" / "check.py"), str(PLACE / "package.zip"), "--trust", str(key),
+        "--trust", str(witness), program=sys.executable)  # fmt: skip
+    print(f"Or open {(ROOT / 'checker' / 'check.html').relative_to(ROOT)} in a browser, and drop "
+          f"{(PLACE / 'package.zip').relative_to(ROOT)} into it.")  # fmt: skip
     run("status")
     say(f"Done in {time.monotonic() - started:.0f} s. Now your own folder:")
     print("  .venv/bin/witnessmark init my-archive --scratch")
     print("  .venv/bin/witnessmark collect FOLDER-OR-EXPORT --archive my-archive")
+
+
+def partner(keys: str) -> str:
+    """Another club's archive co-signs the newest checkpoint of ours; its witness key."""
+    theirs = ("--archive", str(PLACE / "partner"))
+    run("init", str(PLACE / "partner"), "--scratch")
+    ours = next(line for line in keys.splitlines() if not line.startswith("#"))
+    run("witness", "add", "the archive", ours, *theirs)
+    witness = run("witness", "key", *theirs)
+    settings = f'[[witnesses]]\nname = "partner"\nkey = "{witness.split()[-1]}"\n'
+    with open(PLACE / "archive" / "archive.toml", "a", encoding="utf-8") as file:
+        file.write(settings)
+    question, answer = str(PLACE / "question"), str(PLACE / "answer")
+    run("cosign", "--request", question)
+    run("witness", "sign", question, answer, *theirs)
+    run("cosign", "--take", answer)
+    return witness
 
 
 def real_extra() -> dict[str, Path]:
