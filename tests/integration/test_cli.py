@@ -293,3 +293,19 @@ def test_what_came_from_outside_is_escaped() -> None:
     assert [size(n) for n in (0, 1023, 1024, 5 << 30)] == [
         "0 bytes", "1023 bytes", "1.0 KiB", "5.0 GiB",
     ]  # fmt: skip
+
+
+def test_bags_of_others(program: Program, tmp_path: Path) -> None:
+    """Their files are checked; by whom they are, such a bag cannot show."""
+    import bagit
+
+    bag = tmp_path / "theirs"
+    bag.mkdir()
+    (bag / "clip.mp4").write_bytes(b"a clip")
+    bagit.make_bag(str(bag), checksums=["sha256"])
+    found = program.json("check", "theirs", code=3)
+    assert (found["bag"], found["files"], found["by_whom"]) == ("0.97", 1, None)
+    assert "by others" not in program("check", "theirs", code=3)
+    (bag / "data" / "clip.mp4").write_bytes(b"another clip")
+    program("check", "theirs", code=1)
+    assert "next:" in program.err
