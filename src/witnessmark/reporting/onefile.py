@@ -31,8 +31,7 @@ def write(out: BinaryIO, folder: Path, files: Mapping[str, Member]) -> None:
     Raises:
         ValueError: a file is no longer of the size that `files` says.
     """
-    directory = b""
-    offset = 0
+    directory, offset = bytearray(), 0
     for path in sorted(files):
         name, member = path.encode("ascii"), files[path]
         head = _local(name, member)
@@ -41,7 +40,7 @@ def write(out: BinaryIO, folder: Path, files: Mapping[str, Member]) -> None:
             raise ValueError(f"{path} changed while it was being packed")
         directory += _central(name, member, offset)
         offset += len(head) + member.size
-    out.write(directory)
+    out.write(bytes(directory))
     out.write(_end(len(files), len(directory), offset))
 
 
