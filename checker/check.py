@@ -39,7 +39,7 @@ import stat
 import struct
 import sys
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -660,7 +660,7 @@ def der_integer(element: Der) -> int:
 
 def der_oid(element: Der) -> str:
     """An object identifier in dots."""
-    if element.tag != OID or not element.body or element.body[-1] & 128:
+    if element.tag != OID or not 0 < len(element.body) <= 128 or element.body[-1] & 128:
         raise DerError("no object identifier")
     numbers, value = [], 0
     for byte in element.body:
@@ -1159,25 +1159,39 @@ def find_path(token: Token, roots: list[Certificate]) -> tuple[list[Certificate]
     """Step 8: from the signer up to a root of the reader's, and whether all were valid then."""
     ends = {root.raw for root in roots}
     pool = roots + [each for each in token.certificates if each.raw not in ends]
-    expired = None
-    paths = [[token.signer]]
+    then = [each for each in pool if each.since <= token.time <= each.until]
+    for issuers, valid in ((then, True), (pool, False)):
+        if path := walk_up(token.signer, issuers, ends):
+            return path, valid
+    return None
+
+
+def walk_up(
+    signer: Certificate, issuers: list[Certificate], ends: set[bytes]
+) -> list[Certificate] | None:
+    """A path to an end. Each certificate is tried once at each height: no token makes it long."""
+    paths, tried = [[signer]], set[tuple[bytes, int]]()
+    signed: dict[tuple[bytes, bytes], bool] = {}
     while paths:
         path = paths.pop()
-        path[-1].check_critical()
-        for issuer in pool:
-            if issuer.subject != path[-1].issuer or issuer in path:
+        last, height = path[-1], len(path)
+        if (last.raw, height) in tried:
+            continue
+        tried.add((last.raw, height))
+        last.check_critical()
+        for issuer in issuers:
+            if issuer.subject != last.issuer or not issuer.may_issue(height - 1):
                 continue
-            if not issuer.may_issue(len(path) - 1) or not path[-1].is_signed_by(issuer):
+            pair = last.raw, issuer.raw
+            if pair not in signed:
+                signed[pair] = last.is_signed_by(issuer)
+            if not signed[pair]:
                 continue
-            longer = [*path, issuer]
-            if issuer.raw not in ends:
-                if len(longer) < MAX_PATH_LENGTH:
-                    paths.append(longer)
-                continue
-            if all(each.since <= token.time <= each.until for each in longer):
-                return longer, True
-            expired = longer
-    return (expired, False) if expired else None
+            if issuer.raw in ends:
+                return [*path, issuer]
+            if height + 1 < MAX_PATH_LENGTH:
+                paths.append([*path, issuer])
+    return None
 
 
 def is_revoked(
@@ -1190,7 +1204,7 @@ def is_revoked(
             continue
         if not signed_by(issuer.key, each.kind, each.signed, each.signature):
             continue
-        known = True
+        known = known or each.since <= certificate.until
         since, reason = each.revoked.get(certificate.serial, (None, None))
         if since is not None and (reason is None or reason in COMPROMISE or time >= since):
             return True
@@ -2283,6 +2297,7 @@ class Record:
     times: array[int] = field(default_factory=lambda: array("q"))
     authors: list[tuple[int, str]] = field(default_factory=list)
     stored: dict[str, int] = field(default_factory=dict)
+    originals: dict[str, int] = field(default_factory=dict)
     derived: dict[str, set[str]] = field(default_factory=dict)
     made: dict[str, set[str]] = field(default_factory=dict)
     links: list[tuple[int, str, str]] = field(default_factory=list)
@@ -2338,6 +2353,8 @@ class Record:
             self.object_sizes[name].add(fields["size"])
         if "derived_from" in fields:
             self.derived.setdefault(name, set()).add(fields["derived_from"])
+        else:
+            self.originals.setdefault(name, index)
         self.stored.setdefault(name, index)
 
     def check_receipt(self, entry: Entry) -> None:
@@ -2356,7 +2373,7 @@ class Record:
         asked = transfer.get("receiver_key")
         if asked is not None and (key != asked or signature is None):
             entry.refuse("receipt", "it is not signed by the receiver whom the transfer names.")
-        self.count("receipt_stated", int(signature is None))
+        self.count("receipt_stated", int(signature is None or asked is None))
         if signature is None:
             return
         said = {"objects": transfer["objects"], "received_at": fields["received_at"]}
@@ -2687,8 +2704,8 @@ def check_complete(record: Record, known: set[str]) -> None:
         if missing := {left, right} - known:
             words = f"Entry {index} links {min(missing)}, which is not here."
             refuse("contrary", words, ENTRIES)
-    for name, index in record.stored.items():
-        if name not in known and name not in record.derived:
+    for name, index in record.originals.items():
+        if name not in known:
             refuse("contrary", f"Entry {index} stores {name}, which is not here.", ENTRIES)
 
 
@@ -2830,7 +2847,10 @@ class Trust:
             raise ValueError("it names nothing")
         for line in lines:
             if match := BLOCK.fullmatch(line):
-                self.headers[int(match[1])] = bytes.fromhex(match[2]), name
+                header = bytes.fromhex(match[2])
+                if self.headers.get(int(match[1]), (header, ""))[0] != header:
+                    raise ValueError("it gives two headers of one height")
+                self.headers[int(match[1])] = header, name
             elif line.count("+") < 2:
                 raise ValueError("a line is neither a key nor a block header")
             else:
@@ -2870,7 +2890,7 @@ REPORTS = {
     "needs_seen_checkpoint": "Whether others saw another record: bring a checkpoint they saw.",
     "needs_consistency": "A checkpoint you brought: ask for a package that has its size.",
     "custody_gap": "Transfers without a receipt: who had these things is not shown.",
-    "receipt_stated": "Receipts that only the archive's own person signed.",
+    "receipt_stated": "Receipts without a signature by a key that their transfer named.",
     "alone": "Acts on protected values that one person did alone.",
     "suspect": "Entries signed by a key that was called suspect from before them.",
     "disposed_objects": "Objects that were destroyed; their names stay in the record.",
@@ -2986,7 +3006,7 @@ def count_record(report: Report, bag: Bag, record: Record) -> None:
     for name in ("tiles", "signed_entries", "protected_values", "unknown_entries"):
         counts[name] = record.counts.get(name, 0)
     counts["record_size"], counts["entries"] = size, len(record.indices)
-    counts["derived"] = sum(1 for name in objects if name in record.derived)
+    counts["derived"] = sum(1 for name in objects if name not in record.originals)
     counts["originals"] = len(objects) - counts["derived"]
     counts["attachments"] = len(bag.under(ATTACHMENTS))
     report.facts += [
@@ -3035,13 +3055,19 @@ def conclude(
 
 def outside_times(report: Report, bag: Bag, record: Record, profile: str) -> int:
     """Sets `existed_by`; how many originals (or copies, in `share`) no outside time covers."""
-    anchors = sorted((anchor.time, anchor.size, anchor.by) for anchor in record.anchors)
+    ordered = sorted(record.anchors)
+    sizes, best = [anchor.size for anchor in ordered], []
+    for each in reversed(ordered):
+        mine = (each.time, each.size, each.by)
+        best.append(min(mine, best[-1]) if best else mine)
+    best.reverse()
     latest, without = None, 0
     for name in bag.under(OBJECTS):
-        if (name in record.derived) != (profile == "share"):
+        if profile != "share" and name not in record.originals:
             continue
         index = record.stored[name]
-        first = next((anchor for anchor in anchors if anchor[1] > index), None)
+        place = bisect_right(sizes, index)
+        first = best[place] if place < len(best) else None
         if first is None:
             without += 1
         elif latest is None or first > latest:
@@ -3058,7 +3084,7 @@ def outside_times(report: Report, bag: Bag, record: Record, profile: str) -> int
 
 def time_text(microseconds_since: int) -> str:
     """A time for people and programs, rounded up to a whole second."""
-    seconds = -(-microseconds_since // 1_000_000)
+    seconds = min(-(-microseconds_since // 1_000_000), YEAR_10000 - 1)
     return datetime.fromtimestamp(seconds, UTC).isoformat().removesuffix("+00:00") + "Z"
 
 
@@ -3077,17 +3103,15 @@ def clocks_ahead(record: Record) -> int:
 def suspects(record: Record) -> int:
     """How many entries here were signed by a key that a later revocation calls suspect."""
     signed = dict(record.authors)
-    found: set[int] = set()
-    keys = record.keys
-    for author, after, until in keys.suspicions:
-        for index in record.indices[bisect_left(record.indices, after) :]:
-            if index >= until:
-                break
-            in_force = keys.for_size(index)
-            by = signed.get(index) or (in_force.author if in_force else "")
-            if by == author:
-                found.add(index)
-    return len(found)
+    waiting, since, number = list(record.keys.suspicions), dict[str, int](), 0
+    for index in reversed(record.indices):
+        while waiting and waiting[-1][2] > index:
+            author, after, _ = waiting.pop()
+            since[author] = min(after, since.get(author, after))
+        in_force = record.keys.for_size(index)
+        by = signed.get(index) or (in_force.author if in_force else "")
+        number += int(since.get(by, MAX_INTEGER) <= index)
+    return number
 
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:

@@ -49,6 +49,7 @@ def gap() -> Package:
 
 good("transfer_without_receipt", gap, reports=("custody_gap",))
 good("receipt_by_the_receiver", handed(PARTNER, PARTNER), without=("custody_gap", "receipt_stated"))
+good("receipt_by_somebody", handed(None, PARTNER), reports=("receipt_stated",))
 good(
     "receipt_on_our_word", handed(None, None), reports=("receipt_stated",), without=("custody_gap",)
 )
@@ -206,3 +207,21 @@ for kind, fields in b.later_statements().items():
             k, {n: v for n, v in f.items() if n != x}, BOHDAN if k in b.SIGNED else None
         ),
     )
+
+
+def its_own_copy() -> Package:
+    """An original that is its own copy stays an original: without an anchor, it is unanchored."""
+    made = b.record()
+    made.add("object.stored/1", {**b.stored(VIDEO), "derived_from": b.sha256(VIDEO)})
+    return Package(made)
+
+
+good("its_own_copy", its_own_copy, reports=("unanchored",))
+
+
+def called_derived_later(made: Record) -> None:
+    made.add("object.stored/1", b.stored(CONTRARY))
+    made.add("object.stored/1", {**b.stored(CONTRARY), "derived_from": b.sha256(VIDEO)})
+
+
+record_attack("contrary", "original_called_derived_later", called_derived_later)

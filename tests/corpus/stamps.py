@@ -416,3 +416,39 @@ for title, proof in (("missing_steps", b""), ("no_base64", b"!\n"), ("no_end", b
     )
 NOTHING = {"data/checkpoints/0/checkpoint": b"", "data/checkpoints/0/consistency": b""}
 files_attack("undeclared_file", "consistency_from_nothing", lambda f: f.update(NOTHING), "payload")
+
+OLD = Authority("Stamper of long ago", "p256", MIDDLE, "stamp", START, WHEN + timedelta(days=2))
+good(
+    "list_from_after_the_certificates_end",
+    lambda: stamped(Token(OLD).response),
+    ROOTS,
+    LISTS,
+    existed_by=STAMPED,
+    reports=("needs_revocation_lists",),
+)
+#: Authorities of one name and key, each the issuer of all: paths without number, and no root.
+CROWD = tuple(
+    Authority("Crowd", issuer=Authority("Crowd", since=START), since=START + timedelta(days=n))
+    for n in range(12)
+)
+token_attack(
+    "token_chain",
+    "token_among_many_issuers",
+    Token(Authority("Stamper of the crowd", issuer=CROWD[0], use="stamp"), CROWD),
+)
+LAST = Authority("Root for ever", until=datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
+LATE = Authority("Stamper for ever", "p256", LAST, "stamp", until=LAST.until)
+good(
+    "token_of_the_last_second",
+    lambda: stamped(Token(LATE, (), LAST.until).response),
+    LAST.pem,
+    existed_by="9999-12-31T23:59:59Z",
+)
+add(
+    Case(
+        "two_headers_of_one_height",
+        "use",
+        lambda path: proved(MADE).write(path),
+        trust=(ARCHIVE_KEY + b"\n" + BLOCK + b"\n" + ots.line(800_000, bytes(80)).encode(),),
+    )
+)

@@ -227,6 +227,8 @@ def _entries(archive: Archive, order: HandOver, advance: Advance) -> list[Record
         rows = [row for row in archive.queries.objects() if row.sha256 not in gone]
         rows = [row for row in rows if wanted is None or row.sha256 in wanted]
         copies = sharing.copies(archive, rows, advance)
+    if wanted is not None and selecting.with_linked(archive, names) != wanted:
+        return _entries(archive, order, advance)  # linked meanwhile
     selection = selecting.Selection(wanted, order.risk, order.profile, copies.values())
     return list(selection.take(archive.journal.read()))
 

@@ -45,13 +45,13 @@ def check_target(target: Path) -> None:
 
 
 @contextlib.contextmanager
-def staging(archive: Archive) -> Iterator[Path]:
-    """A private folder for one package, gone afterwards."""
-    outgoing = archive.derived / "outgoing"
+def staging(archive: Archive, name: str = "outgoing") -> Iterator[Path]:
+    """A private folder for one package or its copies, gone afterwards."""
+    outgoing = archive.derived / name
     outgoing.mkdir(mode=0o700, exist_ok=True)
     for left in outgoing.iterdir():
         process = left.name.partition("-")[0]
-        if not (process.isdecimal() and is_alive(int(process))):
+        if left.is_dir() and not (process.isdecimal() and is_alive(int(process))):
             shutil.rmtree(left)
     folder = outgoing / f"{os.getpid()}-{secrets.token_hex(8)}"
     folder.mkdir(mode=0o700)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import filecmp
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from witnessmark.archive import outgoing
 from witnessmark.archive.archive import Archive
 from witnessmark.archive.examining import Advance
 from witnessmark.collection.kinds import sniff
@@ -34,20 +34,16 @@ def copies(archive: Archive, originals: Sequence[ObjectRow], advance: Advance) -
     made = recorded(archive)
     failed = {row.sha256: f"a {row.kind}" for row in originals if row.kind not in KINDS}
     missing = [row for row in originals if row.sha256 not in made | failed]
-    folder = _workshop(archive)
-    try:
+    with outgoing.staging(archive, "copies") as folder:
         tasks = [_task(archive, row, folder) for row in missing]
-        engine = archive.engine([_MODULE])
         waiting = {row.sha256: row for row in missing}
-        with closing(engine.map(tasks)) as outcomes:
+        with closing(archive.engine([_MODULE]).map(tasks)) as outcomes:
             for done, outcome in enumerate(outcomes, 1):
                 row = waiting[outcome.key]
                 why = _take(archive, row, outcome, folder / row.sha256, made)
                 if why:
                     failed[row.sha256] = why
                 advance(done, len(tasks))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     if failed:
         raise _cannot(failed)
     return {row.sha256: made[row.sha256] for row in originals}
@@ -61,14 +57,6 @@ def recorded(archive: Archive) -> dict[str, str]:
         if isinstance(said, DerivativeMade) and (said.method, said.version) == (METHOD, VERSION):
             found[str(said.original)] = str(said.derivative)
     return found
-
-
-def _workshop(archive: Archive) -> Path:
-    """An empty folder for copies in the making; what killed programs left there is removed."""
-    folder = archive.derived / "copies"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700)
-    return folder
 
 
 def _task(archive: Archive, row: ObjectRow, folder: Path) -> Task:

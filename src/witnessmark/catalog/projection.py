@@ -123,7 +123,9 @@ class Projection:
         known = self.object_ids(connection, [each.sha256 for _, each in said])
         rows: dict[str, dict[str, object]] = {}
         for recorded, each in said:
-            if each.sha256 in known or each.sha256 in rows:
+            if each.sha256 in rows or each.sha256 in known:
+                if each.derived_from is None:  # what was made here was found outside: an original
+                    self._is_original(connection, each.sha256, known, rows)
                 continue
             rows[each.sha256] = {
                 "id": recorded.index,
@@ -135,6 +137,20 @@ class Projection:
             }
         if rows:
             connection.execute(sa.insert(self.tables.objects), list(rows.values()))
+
+    def _is_original(
+        self,
+        connection: sa.Connection,
+        name: str,
+        known: Mapping[str, int],
+        rows: dict[str, dict[str, object]],
+    ) -> None:
+        if name in rows:
+            rows[name]["derived_from"] = None
+            return
+        table = self.tables.objects
+        update = sa.update(table).where(table.c.id == known[name])
+        connection.execute(update.values(derived_from=None))
 
     def _parent(
         self, connection: sa.Connection, name: str | None, rows: Mapping[str, Mapping[str, object]]

@@ -98,7 +98,11 @@ class SqlQueries:
     def held(self, names: Sequence[str]) -> set[str]:
         """See `Queries.held`."""
         with self._read() as connection:
-            return set(Projection(self._tables).object_ids(connection, names))
+            known = Projection(self._tables).object_ids(connection, names)
+            o = self._tables.objects
+            copies = sa.select(o.c.id).where(o.c.derived_from.is_not(None))
+            made = set(connection.scalars(copies))
+            return {name for name, key in known.items() if key not in made}
 
     def unexamined(self, check: str, version: str) -> list[ObjectRow]:
         """See `Queries.unexamined`."""

@@ -217,6 +217,8 @@ def _collect(worker: _Worker, selector: selectors.BaseSelector) -> list[Outcome]
             raise BrokenWorker("the worker ended")
         if "part" in message[0]:
             worker.write(message[1].get("part", b""))
+            if time.monotonic() > worker.deadline:
+                raise TimeoutError
             return []
         outcome = _outcome(task.key, *message)
     except TimeoutError:

@@ -18,23 +18,27 @@ import numpy as np
 from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
-from av.stream import Stream
+from av.stream import Disposition, Stream
 
 from witnessmark.model import Json
 from witnessmark.ports import Result
 from witnessmark.verification.media import DecodeErrors, open_media, versions
 
-METHOD, VERSION = "sanitise", "1"
+METHOD, VERSION = "sanitise", "2"
 Emit = Callable[[bytes], None]
 
 #: Codec to the bitstream filter that takes out messages (SEI, metadata units), and what to call
 #: what it took. Unit types: H.264 7.4.1, H.265 7.4.2.2, AV1 6.2.2.
 _FILTERS = {
-    "h264": ("filter_units=remove_types=6", "h264_sei"),
-    "hevc": ("filter_units=remove_types=39|40", "hevc_sei"),
+    "h264": ("filter_units=remove_types=6|24-31", "h264_sei"),
+    "hevc": ("filter_units=remove_types=39|40|48-63", "hevc_sei"),
     "av1": ("filter_units=remove_types=5", "av1_metadata"),
 }
-_VIDEO = {*_FILTERS, "vp8", "vp9", "mpeg4", "mpeg2video", "mpeg1video", "mjpeg", "h263", "prores"}
+#: NAL units that a decoder of H.265 needs beforehand (7.4.2.2).
+_PARAMETER_SETS = (32, 33, 34)
+#: Codecs whose pictures carry no words, or words that a filter takes out. Not Motion JPEG, MPEG-1,
+#: MPEG-2, MPEG-4 part 2 and ProRes: metadata stands in their pictures, and no filter knows it.
+_VIDEO = {*_FILTERS, "vp8", "vp9"}
 #: Sound whose headers hold no words; Vorbis' do.
 _SOUND = {"aac", "mp3", "mp2", "ac3", "eac3", "opus", "alac", "amr_nb", "amr_wb", "flac"}
 #: What fits into a fragmented MP4; the rest goes into Matroska.
@@ -145,7 +149,7 @@ def _kept(source: InputContainer) -> dict[int, Stream]:
     """Streams of picture and sound, by index. Raises `CannotSanitise`."""
     kept: dict[int, Stream] = {}
     for stream in source.streams:
-        if stream.type not in ("video", "audio"):
+        if stream.type not in ("video", "audio") or stream.disposition & Disposition.attached_pic:
             continue
         name = _name(stream)
         if name not in _VIDEO | _SOUND and not name.startswith("pcm_"):
@@ -164,7 +168,29 @@ def _name(stream: Stream) -> str:
 def _filter(stream: Stream, target: Stream | None = None) -> BitStreamFilterContext | None:
     """The filter for a stream; it tells `target` how its packets are framed now."""
     name = _name(stream)
-    return BitStreamFilterContext(_FILTERS[name][0], stream, target) if name in _FILTERS else None
+    if name not in _FILTERS:
+        return None
+    found = BitStreamFilterContext(_FILTERS[name][0], stream, target)
+    if target is not None and name == "hevc":  # the filter leaves the header as it is
+        units = [
+            u for u in _units(stream.codec_context.extradata) if u[0] >> 1 & 63 in (32, 33, 34)
+        ]
+        target.codec_context.extradata = b"".join(b"\0\0\0\1" + unit for unit in units)
+    return found
+
+
+def _units(header: bytes | None) -> list[bytes]:
+    """NAL units of an hvcC record (ISO/IEC 14496-15, 8.3.3.1) or of Annex B."""
+    if not header or header[0] != 1:
+        return [part.rstrip(b"\0") for part in (header or b"").split(b"\0\0\1")[1:]]
+    at, found = 23, []
+    for _ in range(header[22]):
+        count, at = int.from_bytes(header[at + 1 : at + 3], "big"), at + 3
+        for _ in range(count):
+            size = int.from_bytes(header[at : at + 2], "big")
+            found.append(header[at + 2 : at + 2 + size])
+            at += 2 + size
+    return [unit for unit in found if unit]
 
 
 def _packets(
@@ -180,7 +206,15 @@ def _packets(
         through = filters[index]
         for each in through.filter(packet) if through else [packet]:
             if each.size:
-                yield index, each
+                yield index, _bare(each, packet.stream)
+
+
+def _bare(packet: Packet[Stream], stream: Stream) -> Packet[Stream]:
+    """The coded bytes and their times, without what a container put beside them."""
+    bare = Packet(bytes(packet))
+    bare.stream, bare.time_base, bare.is_keyframe = stream, packet.time_base, packet.is_keyframe
+    bare.pts, bare.dts, bare.duration = packet.pts, packet.dts, packet.duration
+    return bare
 
 
 def _picture(file: BinaryIO, emit: Emit) -> dict[str, Json]:
