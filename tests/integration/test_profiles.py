@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
 import av
+import cv2
+import numpy as np
 import pytest
 
 from support import footage
@@ -285,6 +288,18 @@ def test_plain_files(tmp_path: Path) -> None:
                 packet.stream = stream
                 target.mux(packet)
     assert sharing.compare(clip, tmp_path / "again.mkv") == "streams"
+    slowed(tmp_path / "copy.mp4", tmp_path / "slow.mkv")
+    assert sharing.compare(clip, tmp_path / "slow.mkv") == "packets"
+
+
+def slowed(source: Path, target: Path) -> None:
+    """The same packets, five times slower."""
+    with av.open(str(source)) as media, av.open(str(target), "w", format="matroska") as made:
+        stream = made.add_stream_from_template(media.streams.video[0])
+        for packet in media.demux(video=0):
+            if packet.size:
+                packet.pts, packet.dts, packet.stream = packet.pts * 5, packet.dts * 5, stream
+                made.mux(packet)
 
 
 def test_turned_pictures_stay_turned(tmp_path: Path) -> None:
@@ -308,3 +323,95 @@ def test_what_has_no_copy_says_so(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(BadInput):
         sharing.make_copy(path, tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
+
+
+def test_pictures_that_a_copy_would_show_less_of(tmp_path: Path) -> None:
+    """Several pages, and what is transparent, have no copy."""
+    rng = np.random.default_rng(1)
+    page = rng.integers(0, 255, (40, 60, 3), np.uint8)
+    cv2.imwritemulti(str(tmp_path / "pages.tiff"), [page, page[::-1].copy()])
+    glass = np.dstack([page, rng.integers(0, 255, (40, 60), np.uint8)])
+    cv2.imwrite(str(tmp_path / "glass.png"), glass)
+    for name, why in (("pages.tiff", "moving_picture"), ("glass.png", "transparent")):
+        with pytest.raises(BadInput, match=why):
+            sharing.make_copy(tmp_path / name, tmp_path / "copy.png")
+    cv2.imwrite(str(tmp_path / "solid.png"), np.dstack([page, np.full((40, 60), 255, np.uint8)]))
+    sharing.make_copy(tmp_path / "solid.png", tmp_path / "copy.png")
+
+
+def encoded(path: Path, codec: str, **options: str) -> Path:
+    """A few frames by another encoder."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream(codec, rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        for _ in range(10):
+            out.mux(stream.encode(av.VideoFrame(320, 240, "yuv420p")))
+        out.mux(stream.encode(None))
+    return path
+
+
+def test_what_encoders_leave_in_headers_and_pictures(tmp_path: Path) -> None:
+    """H.265 has its encoder's name in the header; MPEG-4 part 2 in every picture."""
+    clip = encoded(tmp_path / "a.mp4", "libx265", **{"x265-params": "log-level=none"})
+    assert b"x265" in clip.read_bytes()
+    sharing.make_copy(clip, tmp_path / "copy.mp4")
+    assert b"x265" not in (tmp_path / "copy.mp4").read_bytes()
+    with av.open(str(tmp_path / "copy.mp4")) as file:
+        assert len(list(file.decode(video=0))) == 10
+    with pytest.raises(BadInput, match="codec_mpeg4"):
+        sharing.make_copy(encoded(tmp_path / "b.mp4", "mpeg4"), tmp_path / "copy2.mp4")
+
+
+def test_a_cover_picture_stays_out(tmp_path: Path) -> None:
+    sound = tmp_path / "song.mp3"
+    with av.open(str(sound), "w") as out:
+        stream = out.add_stream("libmp3lame", rate=44100)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 44100), np.int16), layout="mono")
+        frame.sample_rate = 44100
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    cover = footage.photo(tmp_path / "cover.jpg", DEVICE).read_bytes()
+    body = b"\0image/jpeg\0\x03\0" + cover
+    picture = b"APIC" + len(body).to_bytes(4, "big") + b"\0\0" + body
+    size = bytes(len(picture) >> shift & 127 for shift in (21, 14, 7, 0))
+    plain = sound.read_bytes()
+    sound.write_bytes(b"ID3\x03\0\0" + size + picture + plain)
+    sharing.make_copy(sound, tmp_path / "copy.mp4")
+    assert DEVICE.encode() not in (tmp_path / "copy.mp4").read_bytes()
+
+
+def test_a_copy_that_comes_back_is_an_original_then(
+    archive_of_three: Archive, tmp_path: Path
+) -> None:
+    """Somebody posts what was shared: it is collected like anything else."""
+    hand_over(archive_of_three, tmp_path / "p", profile="share")
+    copy = next(iter(sharing.recorded(archive_of_three).values()))
+    with pytest.raises(BadInput, match="made here"):
+        hand_over(archive_of_three, tmp_path / "q", objects=[copy])
+    posted = tmp_path / "posted"
+    posted.mkdir()
+    shutil.copy(archive_of_three.blobs.path(copy), posted / "again.mp4")
+    collect(archive_of_three, posted, "Party B")
+    assert copy in names(archive_of_three)
+    package = hand_over(archive_of_three, tmp_path / "r")
+    assert copy in objects(package)
+    assert outcome(package, archive_of_three.trust) == ("holds", "")
+    assert archive_of_three.rebuild()[1]
+
+
+def test_what_is_linked_while_copies_are_made_goes_along(
+    archive_of_three: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b, _ = names(archive_of_three)
+    real = sharing.copies
+
+    def meanwhile(*arguments: object) -> dict[str, str]:
+        made = real(*arguments)  # type: ignore[arg-type] # handed on as it came
+        if not archive_of_three.queries.links(a):
+            link(archive_of_three, a, b)
+        return made
+
+    monkeypatch.setattr(sharing, "copies", meanwhile)
+    package = hand_over(archive_of_three, tmp_path / "p", profile="share", objects=[a])
+    copies = sharing.recorded(archive_of_three)
+    assert objects(package) == {copies[a], copies[b]}

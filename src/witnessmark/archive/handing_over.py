@@ -186,8 +186,14 @@ def check_terms(archive: Archive, target: Path, order: HandOver) -> None:
             kept=NOTHING_LEFT,
             todo=f"Fields are: {ALL}, {', '.join(sorted(known))}.",
         )
+    originals = {row.sha256 for row in archive.queries.objects()} if order.objects else set()
     for name in order.objects:
-        archive.queries.object(name)
+        if archive.queries.object(name).sha256 not in originals:
+            raise BadInput(
+                f"{name} is a copy that was made here, not an original.",
+                kept=NOTHING_LEFT,
+                todo="Name the original; 'witnessmark show' lists them.",
+            )
     archive.working_person()
     outgoing.check_target(target)
 

@@ -83,7 +83,8 @@ def send(bag: Bag, target: Path, recipient: Any = None) -> None:
     elif pack is zipped:
         _write(target, pack)
     else:
-        _move(bag.folder, target)
+        with _whole_or_not():
+            _move(bag.folder, target)
 
 
 def _move(folder: Path, target: Path) -> None:
@@ -106,25 +107,37 @@ def _move(folder: Path, target: Path) -> None:
 
 def _write(target: Path, fill: Callable[[BinaryIO], None]) -> None:
     """One file, whole or not at all."""
-    import pyrage
-
     partial = _hidden(target)
     try:
-        with open(partial, "xb") as out:
-            fill(out)
-            out.flush()
-            sync_file(out.fileno())
-        partial.rename(target)
-        sync_folder(target.parent)
-    except (OSError, ValueError, tarfile.TarError, pyrage.EncryptError) as error:
-        raise StoreFailure(
-            f"The package could not be written to its end: {error}.",
-            kept="No part of it was left; the record says that it was to be handed over.",
-            todo="Look at the disks ('witnessmark check'), then export it again.",
-            code="disk_error",
-        ) from error
+        with _whole_or_not():
+            with open(partial, "xb") as out:
+                fill(out)
+                out.flush()
+                sync_file(out.fileno())
+            partial.rename(target)
+            sync_folder(target.parent)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _whole_or_not() -> Iterator[None]:
+    """Says what it means when a package cannot be written."""
+    import pyrage
+
+    try:
+        yield
+    except (OSError, ValueError, tarfile.TarError, pyrage.EncryptError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        if isinstance(error, shutil.Error) and error.args and error.args[0]:
+            why = error.args[0][0][-1]
+        raise StoreFailure(
+            f"The package could not be written to its end: {why}.",
+            kept="No part of it was left; the record says that it was to be handed over.",
+            todo="Make room or look at the disks ('witnessmark check'), then export it again, with "
+            "a new risk record.",
+            code="handed_over",
+        ) from error
 
 
 def _tar(folder: Path, out: BinaryIO, name: str) -> None:

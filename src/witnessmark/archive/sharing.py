@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from witnessmark.archive import outgoing
 from witnessmark.archive.archive import Archive
@@ -134,7 +135,11 @@ def make_copy(original: Path, target: Path) -> dict[str, Json]:
 
 
 def compare(original: Path, copy: Path) -> str:
-    """`bytes`: the copy is what would be made now; `streams`: its pictures and sounds are; `no`.
+    """How a copy stands to what would be made of the original now.
+
+    Returns:
+        `bytes`: the same file; `streams`: the same coded pictures and sounds, at the same times
+        and sizes; `packets`: the same coded ones, at other times or sizes; `no`.
 
     Raises:
         BadInput: one of them cannot be read.
@@ -144,8 +149,11 @@ def compare(original: Path, copy: Path) -> str:
         make_copy(original, again)
         if filecmp.cmp(again, copy, shallow=False):
             return "bytes"
-        said = [_digests(path, _kind(original)) for path in (again, copy)]
-    return "streams" if said[0] == said[1] else "no"
+        said: list[Any] = [_digests(path, _kind(original)) for path in (again, copy)]
+    if said[0] == said[1]:
+        return "streams"
+    same = all(isinstance(each, dict) for each in said) and said[0]["packets"] == said[1]["packets"]
+    return "packets" if same else "no"
 
 
 def _digests(path: Path, kind: str) -> Json:

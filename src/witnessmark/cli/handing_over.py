@@ -112,7 +112,7 @@ def _remembered_risk(entry: int) -> Iterator[None]:
     try:
         yield
     except WitnessmarkError as error:
-        if entry >= 0 and error.code != "risk_record":
+        if entry >= 0 and error.code not in ("risk_record", "handed_over"):
             error.todo = f"{error.todo} Its risk record is there: --risk {entry}.".strip()
         raise
 
@@ -165,12 +165,15 @@ def derive(
         dump(answer)
     elif target is not None:
         say(f"{safe(target)}: without {', '.join(map(safe, answer['removed']))}.")
+    elif answer["same"] == "packets":
+        say(f"{safe(compare)} has the coded pictures and sounds of {safe(original)}, but at other "
+            "times or in another size: look at both.")  # fmt: skip
     elif answer["same"] == "no":
         say(f"{safe(compare)} does not derive from {safe(original)} by this method.")
     else:
         how = "byte for byte" if answer["same"] == "bytes" else "in all its pictures and sounds"
         say(f"{safe(compare)} is the copy of {safe(original)}, {how}.")
-    raise typer.Exit(1 if answer.get("same") == "no" else 0)
+    raise typer.Exit(1 if answer.get("same") in ("no", "packets") else 0)
 
 
 def _export_sheet(held: Archive, path: Path, as_json: bool) -> None:

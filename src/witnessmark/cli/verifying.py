@@ -236,7 +236,7 @@ def check(
     Examples: witnessmark check --archive ~/archive; witnessmark check package --trust their.key
     """
     if package is not None:
-        if _is_others_bag(package):
+        if _is_others_bag(package) and not trust:
             raise typer.Exit(_check_bag(package, as_json))
         raise typer.Exit(_check_package(package, trust or [], as_json))
     from witnessmark.archive import checking

@@ -32,7 +32,7 @@ _OPENING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW"
 
 
 #: Bytes that a task may emit beyond four times those of its file.
-_ROOM = 64 << 20
+_ROOM = 256 << 20
 
 
 @dataclasses.dataclass

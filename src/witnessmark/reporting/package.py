@@ -120,7 +120,8 @@ def build(folder: Path, contents: Contents, journal: Journal, blobs: Blobs) -> B
     checkpoint = Checkpoint.parse(parse(note).text)
     objects = objects_of(contents.entries, contents.profile)
     others = attachments_of(contents.entries) if contents.profile == "court" else []
-    attached = [name for name in others if name not in objects]
+    here = set(objects)
+    attached = [name for name in others if name not in here]
     for kind, names in (("objects", objects), ("attachments", attached)):
         for name in names:
             with blobs.open(name) as file:

@@ -31,8 +31,7 @@ Without Python: open check.html in a browser, also offline, and drop this packag
 WHAT IS IN IT
 
 data/objects      {what}, named by their SHA-256
-data/attachments  what findings and sightings point to
-data/record       entries, tiles and checkpoint of the record
+{attachments}data/record       entries, tiles and checkpoint of the record
 data/checkpoints  earlier checkpoints with outside time-stamps and partners' signatures, if any
 data/disclosures  protected values that were disclosed to you, if any
 
@@ -41,9 +40,13 @@ WHAT THIS DOES NOT PROVE
 
 That the bytes are unchanged since they were collected does not mean that what they show is
 true, where or when it happened, or who did it. Times in the record are the archive's own
-clock, a claim; times of posts are graded by who vouches for them. What was not examined is said
-so in the findings. Names, captions and places that are not disclosed stand as commitments.
+clock, a claim; times of posts are graded by who vouches for them.
+{examined}
+Names, captions and places that are not disclosed stand as commitments.
 """
+_ATTACHMENTS = "data/attachments  what findings and sightings point to\n"
+_FINDINGS = "What was not examined is said so in the findings."
+_NO_FINDINGS = "What was found by examining the originals is not in this package."
 _PROFILES = {
     "court": "Originals, byte for byte as collected, with all that the record links with them.",
     "share": "Copies without traces of devices and tools; the originals stay in the archive. That\n"
@@ -73,7 +76,10 @@ class Facts:
 def text(facts: Facts, notices: Sequence[str]) -> str:
     """The README of a package; `notices` are sentences about this collection's limits."""
     said = dataclasses.asdict(facts)
-    said["what"] = "copies" if facts.profile == "share" else "originals"
+    share = facts.profile == "share"
+    said["what"] = "copies" if share else "originals"
+    said["attachments"] = "" if share else _ATTACHMENTS
+    said["examined"] = _NO_FINDINGS if share else _FINDINGS
     said["profile"] = _PROFILES[facts.profile]
     said["hashes"] = "\n".join(f"    {digest}  {name}" for name, digest in facts.hashes.items())
     said["notices"] = "".join(f"NOTICE: {notice}\n" for notice in notices)

@@ -1,16 +1,17 @@
 """Copies without traces of device and tools, that anybody with the original can make again.
 
 Video and sound keep their coded packets, less what carries messages beside the picture; container,
-metadata, data streams and subtitles are written anew or left out. Pictures are decoded and written
-as PNG. Nothing is encoded again with a loss. What a picture shows, a voice says, or a codec's own
-pattern gives away stays in it: this is no redaction.
+metadata, data streams, cover pictures and subtitles are written anew or left out. Pictures are
+decoded and written as PNG. Nothing is encoded again with a loss. What a picture shows, a voice
+says, or a codec's own pattern gives away stays in it, and so may an encoder's name within coded
+sound (AAC and MP3 have places for it): this is no redaction.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 import cv2
@@ -83,9 +84,30 @@ def digests(file: BinaryIO, kind: str) -> list[Json]:
         return [each.said() for each in counted.values()]
 
 
+def framing(file: BinaryIO, kind: str) -> list[Json]:
+    """What the packets' bytes do not say: when each is shown, and how large. Empty for pictures."""
+    if kind == "picture":
+        return []
+    with open_media(file) as source:
+        kept = _kept(source)
+        times: dict[int, Any] = {index: hashlib.sha256() for index in kept}
+        for packet in source.demux(*kept.values()):
+            if packet.size and packet.pts is not None and packet.time_base is not None:
+                moment = round(packet.pts * packet.time_base * 1000)
+                times[packet.stream.index].update(b"%d\n" % moment)
+        return [_frame(stream, times[index].hexdigest()) for index, stream in kept.items()]
+
+
+def _frame(stream: Stream, times: str) -> dict[str, Json]:
+    context = stream.codec_context
+    size = [getattr(context, name, 0) or 0 for name in ("width", "height", "sample_rate")]
+    return {"times": times, "size": size}
+
+
 def streams(file: BinaryIO, params: Mapping[str, Json]) -> Result:
-    """`digests` as a task of its own."""
-    return Result(digests(file, str(params["kind"])))
+    """`digests` and `framing` as a task of its own."""
+    kind = str(params["kind"])
+    return Result({"packets": digests(file, kind), "framing": framing(file, kind)})
 
 
 class _Digest:
@@ -230,12 +252,27 @@ def _decoded(file: BinaryIO) -> np.ndarray:
     """The pixels as a viewer shows them, turned upright. Raises `CannotSanitise`."""
     file.seek(0)
     data = np.frombuffer(file.read(), np.uint8)
-    if _frames(file) > 1:
+    if _frames(file) > 1 or _has_second_page(data):
         raise CannotSanitise("moving_picture")
     pixels = cv2.imdecode(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH) if data.size else None
     if pixels is None:
         raise CannotSanitise("damaged")
+    _no_transparency(data)
     return pixels
+
+
+def _has_second_page(data: np.ndarray) -> bool:
+    """A TIFF of several pages, an animation that FFmpeg shows one picture of."""
+    return bool(data.size) and cv2.imdecodemulti(data, cv2.IMREAD_UNCHANGED, range=(1, 2))[0]
+
+
+def _no_transparency(data: np.ndarray) -> None:
+    """Raises `CannotSanitise` for pictures of which a copy without transparency shows less."""
+    whole = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    if whole is not None and whole.ndim == 3 and whole.shape[2] in (2, 4):
+        seen = whole[..., -1]
+        if seen.min() < seen.max() or seen.max() == 0:
+            raise CannotSanitise("transparent")
 
 
 def _frames(file: BinaryIO) -> int:

@@ -30,7 +30,7 @@ def emits(file: BinaryIO, params: Mapping[str, object], emit: Callable[[bytes], 
 
 
 def floods(file: BinaryIO, params: Mapping[str, object], emit: Callable[[bytes], None]) -> Result:
-    for _ in range(100):
+    for _ in range(300):
         emit(bytes(1 << 20))
     return Result("done")
 
