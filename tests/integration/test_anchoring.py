@@ -21,6 +21,7 @@ from support import calendar as calendars
 from support import proxy, stamping
 from support.authority import Authority
 from support.calendar import Calendar
+from support.forge import ots
 from tests.conftest import ROOT
 from tests.integration.test_collecting import collect
 from tests.integration.test_packages import collect_sheet, sheet_rows
@@ -359,6 +360,19 @@ def test_a_promise_does_not_lead_us_elsewhere(archive: Archive, calendar: Calend
     assert calendar.asked[-1].startswith("GET /timestamp/")
 
 
+def test_a_calendar_that_names_many_blocks(archive: Archive, calendar: Calendar) -> None:
+    """One answer must not send us to the service of headers for days."""
+    name(archive, calendar=calendar, headers_url=calendar.url)
+    go(archive)
+    one = ots.block(calendar.mine())
+    heights = [calendar.mine() for _ in range(40)]
+    many = ots.fork(one, *(ots.block(height) for height in heights))
+    calendar.ways = {value: way.replace(one, many) for value, way in calendar.ways.items()}
+    go(archive)
+    asked = [each for each in calendar.asked if "/block-height/" in each]
+    assert len(asked) == 16
+
+
 @pytest.mark.parametrize("mood", ["garbage", "deep"])
 def test_a_calendar_that_gives_no_proof(archive: Archive, calendar: Calendar, mood: str) -> None:
     calendar.mood = mood
@@ -457,6 +471,18 @@ def test_a_partner_cannot_pass_off_a_stamp(
     assert outcome.state == "failed"
     assert [each.authority for each in said(archive, AnchorFailed)] == ["partner"]
     assert not archive.queries.anchors()
+    (failure,) = anchoring.failures(archive)
+    assert failure.startswith("partner gave no stamp when asked last")
+    first.mood = ""
+    go(archive)
+    assert anchoring.failures(archive) == [failure]  # the partner was not asked
+    news(archive, tmp_path)
+    for file in ("question", "answer"):
+        (tmp_path / file).unlink()
+    by_file.ask(archive, tmp_path / "question")
+    by_file.ask_for(partner, tmp_path / "question", tmp_path / "answer", DOOR)
+    assert states(by_file.take(archive, tmp_path / "answer")) == ["stamped"]
+    assert anchoring.failures(archive) == []
 
 
 def test_files_that_are_something_else(

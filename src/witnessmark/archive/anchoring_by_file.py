@@ -18,7 +18,7 @@ from witnessmark.anchoring import calendars, tokens
 from witnessmark.anchoring.http import Door, NoAnswer
 from witnessmark.archive import anchoring, stamps
 from witnessmark.archive.archive import Archive
-from witnessmark.archive.stamps import OPENTIMESTAMPS, RFC3161, Outcome, Text
+from witnessmark.archive.stamps import OPENTIMESTAMPS, PARTNER, RFC3161, Outcome, Text
 from witnessmark.errors import BadInput, BadRecord, BadStamp, NotFound, WitnessmarkError
 from witnessmark.model import AnchorFailed, AnchorReceived
 from witnessmark.model.statement import Sha256, Token
@@ -118,7 +118,7 @@ def _take(archive: Archive, answer: object, text: Text, nonce: int, since: datet
         else:
             name = _calendar(archive, members)
             proof = calendars.read(data, text.digest)
-            said = stamps.promised(archive, text, name, proof, "partner")
+            said = stamps.promised(archive, text, name, proof, PARTNER)
         return stamps.record(archive, said)
     except (BadStamp, BadInput) as error:
         return _failed(archive, kind, text, error)
@@ -134,7 +134,7 @@ def _token(
             roots, lists = stamps.pinned(archive, whom)
             return stamps.stamped(
                 archive, text, whom.name, data, roots, lists,
-                nonce=nonce, via="partner", since=since, now=datetime.now(UTC),
+                nonce=nonce, via=PARTNER, since=since, now=datetime.now(UTC),
             )  # fmt: skip
         except BadStamp as error:
             problem = error
@@ -147,7 +147,7 @@ def _calendar(archive: Archive, members: Mapping[str, Any]) -> str:
         if each.url == members.get("url"):
             return each.name
     name = members.get("name")
-    return name if isinstance(name, str) and _NAME.fullmatch(name) else "partner"
+    return name if isinstance(name, str) and _NAME.fullmatch(name) else PARTNER
 
 
 def _failed(archive: Archive, kind: str, text: Text, error: WitnessmarkError) -> Outcome:
@@ -155,12 +155,12 @@ def _failed(archive: Archive, kind: str, text: Text, error: WitnessmarkError) ->
         size=text.size,
         root=Sha256(text.root),
         kind=Token(kind),
-        authority=Token("partner"),
+        authority=Token(PARTNER),
         reason=Token(error.code),
     )
     entry = archive.say(said).index
     return Outcome(
-        authority="partner", kind=kind, size=text.size, state="failed",
+        authority=PARTNER, kind=kind, size=text.size, state="failed",
         reason=error.code, what=error.what, entry=entry,
     )  # fmt: skip
 

@@ -24,6 +24,8 @@ from witnessmark.settings import Authority
 from witnessmark.stores.durable import write_file
 
 RFC3161, OPENTIMESTAMPS = "rfc3161", "opentimestamps"
+#: by way of whom a stamp came, and who failed when none came that way
+PARTNER = "partner"
 _HEADERS = "headers.txt"
 #: between an authority's clock and ours
 _CLOCKS = timedelta(days=1)
