@@ -485,6 +485,39 @@ def test_a_partner_cannot_pass_off_a_stamp(
     assert anchoring.failures(archive) == []
 
 
+def test_through_a_partner_by_two_authorities_with_the_same_roots(
+    archive: Archive,
+    new_archive: Callable[[str], Archive],
+    first: Authority,
+    second: Authority,
+    tmp_path: Path,
+) -> None:
+    """Each counts as itself, and none as both, whatever the partner calls it."""
+    partner = name(new_archive("partner"), second, first)
+    name(archive, first, second)
+    for each in (first, second):
+        both = first.roots.read_bytes() + second.roots.read_bytes()
+        (archive.folder / f"{each.name}.pem").write_bytes(both)
+    question, answer = tmp_path / "question", tmp_path / "answer"
+    by_file.ask(archive, question)
+    by_file.ask_for(partner, question, answer, DOOR)
+    assert states(by_file.take(archive, answer)) == ["stamped", "stamped"]
+    assert [row.authority for row in archive.queries.anchors()] == ["second", "first"]
+    assert states(by_file.take(archive, answer)) == ["held", "held"]
+    news(archive, tmp_path)
+    question.unlink()
+    answer.unlink()
+    covered = by_file.ask(archive, question)
+    by_file.ask_for(partner, question, answer, DOOR)
+    members = json.loads(answer.read_text())
+    token = members["answers"][0]
+    answer.write_bytes(canonical({**members, "answers": [token, token | {"name": "first"}]}))
+    assert states(by_file.take(archive, answer)) == ["stamped", "held"]
+    rows = archive.queries.anchors()
+    assert [row.authority for row in rows if row.size == covered] == ["second"]
+    assert not checking.check(archive).problems
+
+
 def test_files_that_are_something_else(
     archive: Archive, new_archive: Callable[[str], Archive], first: Authority, tmp_path: Path
 ) -> None:

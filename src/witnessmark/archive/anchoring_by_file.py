@@ -1,7 +1,8 @@
 """Stamps through a partner's archive: a question on a stick, and what came of it.
 
 The partner sees digests alone: not whose record it is, nor how large. What comes back is checked
-here as if it had come over the network; a partner can withhold, and nothing more.
+here as if it had come over the network. A partner can withhold, and where two authorities of ours
+have the same roots, say which of the two it was; nothing more.
 """
 
 from __future__ import annotations
@@ -19,11 +20,19 @@ from witnessmark.anchoring.http import Door, NoAnswer
 from witnessmark.archive import anchoring, stamps
 from witnessmark.archive.archive import Archive
 from witnessmark.archive.stamps import OPENTIMESTAMPS, PARTNER, RFC3161, Outcome, Text
-from witnessmark.errors import BadInput, BadRecord, BadStamp, NotFound, WitnessmarkError
-from witnessmark.model import AnchorFailed, AnchorReceived
+from witnessmark.errors import (
+    BadInput,
+    BadRecord,
+    BadStamp,
+    NotFound,
+    StoreFailure,
+    WitnessmarkError,
+)
+from witnessmark.model import AnchorFailed
 from witnessmark.model.statement import Sha256, Token
 from witnessmark.record.canonical import canonical, parse
 from witnessmark.record.note import strict_base64
+from witnessmark.settings import Authority
 from witnessmark.stores.durable import write_file
 
 _REQUEST, _ANSWER = "anchor-request/1", "anchor-answer/1"
@@ -114,7 +123,12 @@ def _take(archive: Archive, answer: object, text: Text, nonce: int, since: datet
     try:
         data = _decode(members, "data")
         if kind == RFC3161:
-            said = _token(archive, data, text, nonce, since)
+            whom = _whose(archive, data, text, nonce, members.get("name"))
+            roots, lists = stamps.pinned(archive, whom)
+            said = stamps.stamped(
+                archive, text, whom.name, data, roots, lists,
+                nonce=nonce, via=PARTNER, since=since, now=datetime.now(UTC),
+            )  # fmt: skip
         else:
             name = _calendar(archive, members)
             proof = calendars.read(data, text.digest)
@@ -124,21 +138,53 @@ def _take(archive: Archive, answer: object, text: Text, nonce: int, since: datet
         return _failed(archive, kind, text, error)
 
 
-def _token(
-    archive: Archive, data: bytes, text: Text, nonce: int, since: datetime
-) -> AnchorReceived:
-    """By that authority of ours whose roots it leads to."""
-    problem = BadStamp("No authority is pinned in archive.toml.", code="untrusted")
+def _whose(archive: Archive, data: bytes, text: Text, nonce: int, name: object) -> Authority:
+    """That authority of ours whose roots an answer leads to.
+
+    Where it leads to the roots of several, the partner's `name` for it decides, as nothing else
+    does. But a signer who has stamped this checkpoint for one of them stays that one's: nobody
+    counts as two.
+
+    Raises:
+        BadStamp: it leads to none.
+    """
+    problem = BadStamp(
+        "No authority is pinned in archive.toml.",
+        code="untrusted",
+        todo="Name authorities there, with their roots; 'witnessmark anchor --help' shows how.",
+    )
+    found: list[Authority] = []
     for whom in archive.settings.anchors.authorities:
         try:
             roots, lists = stamps.pinned(archive, whom)
-            return stamps.stamped(
-                archive, text, whom.name, data, roots, lists,
-                nonce=nonce, via=PARTNER, since=since, now=datetime.now(UTC),
-            )  # fmt: skip
+            tokens.check(data, text.data, roots, nonce=nonce, lists=lists)
+            found.append(whom)
         except BadStamp as error:
             problem = error
-    raise problem
+    if not found:
+        raise problem
+    signers = _signers(archive, text) if len(found) > 1 else {}
+    signer = tokens.signer(data).raw
+    free = [whom for whom in found if whom.name not in signers]
+    ranked = [
+        *(whom for whom in found if signers.get(whom.name) == signer),
+        *(whom for whom in free if whom.name == name),
+        *free,
+        *found,
+    ]
+    return ranked[0]
+
+
+def _signers(archive: Archive, text: Text) -> dict[str, bytes | None]:
+    """Who has stamped this checkpoint: the signer's certificate (DER), None when it is gone."""
+    found: dict[str, bytes | None] = {}
+    for row in archive.queries.anchors():
+        if (row.kind, row.size) == (RFC3161, text.size):
+            try:
+                found[row.authority] = tokens.signer(stamps.blob(archive, row.proof)).raw
+            except (BadStamp, NotFound, StoreFailure):
+                found[row.authority] = None  # 'check' says so
+    return found
 
 
 def _calendar(archive: Archive, members: Mapping[str, Any]) -> str:
