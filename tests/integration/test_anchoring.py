@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -518,28 +519,52 @@ def test_through_a_partner_by_two_authorities_with_the_same_roots(
     assert not checking.check(archive).problems
 
 
+@contextlib.contextmanager
+def refusal() -> Iterator[None]:
+    """Of a file; it says what to do."""
+    with pytest.raises(BadInput) as caught:
+        yield
+    assert caught.value.todo, caught.value.what
+
+
+def rewritten(path: Path, members: dict[str, object]) -> Path:
+    path.write_bytes(canonical(members))
+    return path
+
+
 def test_files_that_are_something_else(
     archive: Archive, new_archive: Callable[[str], Archive], first: Authority, tmp_path: Path
 ) -> None:
     name(archive, first)
     question, answer = tmp_path / "question", tmp_path / "answer"
     by_file.ask(archive, question)
-    with pytest.raises(BadInput):
+    with refusal():
         by_file.ask(archive, question)  # nothing is written over
-    with pytest.raises(BadInput):
-        by_file.take(archive, question)
+    with refusal():
+        by_file.ask(archive, tmp_path / "no folder" / "question")
+    for other in (question, tmp_path / "nowhere", archive.folder / settings.FILE):
+        with refusal():
+            by_file.take(archive, other)
     by_file.ask_for(archive, question, answer, DOOR)
     with pytest.raises(NotFound):
         by_file.take(new_archive("another"), answer)
+    answered = json.loads(answer.read_text())
+    (outcome,) = by_file.take(
+        archive, rewritten(answer, {**answered, "answers": [{"kind": "rfc3161", "data": "?"}]})
+    )
+    assert outcome.state == "failed"
+    assert outcome.todo
+    with refusal():
+        by_file.take(archive, rewritten(answer, {**answered, "answers": 5}))
     for text in ("", "{}", "[]", '{"witnessmark":"anchor-answer/1"}', '{"a":1,"a":2}'):
         answer.write_text(text)
-        with pytest.raises(BadInput):
+        with refusal():
             by_file.take(archive, answer)
     members = json.loads(question.read_text())
     for change in ({"digest": "00" * 32}, {"query": "AAAA"}, {"digest": 5}, {"query": "?"}):
         question.write_bytes(canonical({**members, **change}))
         asked = len(first.asked)
-        with pytest.raises(BadInput):
+        with refusal():
             by_file.ask_for(archive, question, tmp_path / "other", DOOR)
         assert len(first.asked) == asked
     assert not (tmp_path / "other").exists()
@@ -654,6 +679,22 @@ def test_where_an_item_is_shown(
     assert "second: checkpoint of" in program("anchor")
     assert json.loads(program("status", "--json"))["anchor_failures"] == []
     assert "--request" in program("anchor", "--help")
+
+
+def test_the_command_says_what_to_do(archive: Archive, first: Authority) -> None:
+    name(archive, first)
+    (archive.folder / "first.pem").unlink()
+    done = CliRunner().invoke(app, ["anchor", "-a", str(archive.folder)])
+    assert done.exit_code == 1
+    assert "[no_roots]\n  Put them beside archive.toml" in done.stdout
+    assert not first.asked
+
+
+def test_waiting_a_while_is_for_a_scheduler(archive: Archive) -> None:
+    """Not silently ignored: who asks by hand is not kept waiting, and is told."""
+    done = CliRunner().invoke(app, ["anchor", "--spread", "5", "-a", str(archive.folder)])
+    assert done.exit_code == 2
+    assert "goes with" in done.output
 
 
 def test_the_sheet_says_how_each_row_stands(

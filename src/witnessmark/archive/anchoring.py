@@ -210,7 +210,12 @@ class _Go:
         )
         entry = self._archive.say(said).index
         return dataclasses.replace(
-            bare, state="failed", reason=error.code, what=error.what, entry=entry
+            bare,
+            state="failed",
+            reason=error.code,
+            what=error.what,
+            todo=error.todo,
+            entry=entry,
         )
 
     def _stamp(self, whom: Authority, text: Text) -> AnchorReceived:
@@ -287,7 +292,9 @@ class _Go:
         except (NoAnswer, BadStamp, BadInput) as error:
             yield self._failed(bare, subject, text, error, 1)
         except (StoreFailure, NotFound) as error:
-            yield dataclasses.replace(bare, state="failed", reason=error.code, what=error.what)
+            yield dataclasses.replace(
+                bare, state="failed", reason=error.code, what=error.what, todo=error.todo
+            )
         else:
             if isinstance(said, AnchorReceived):
                 self._archive.work.answered(subject)

@@ -8,7 +8,6 @@ have the same roots, say which of the two it was; nothing more.
 from __future__ import annotations
 
 import base64
-import re
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -32,12 +31,20 @@ from witnessmark.model import AnchorFailed
 from witnessmark.model.statement import Sha256, Token
 from witnessmark.record.canonical import canonical, parse
 from witnessmark.record.note import strict_base64
-from witnessmark.settings import Authority
+from witnessmark.settings import Authority, is_name
 from witnessmark.stores.durable import write_file
 
 _REQUEST, _ANSWER = "anchor-request/1", "anchor-answer/1"
 _LARGEST, _MANY = 16 << 20, 64
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,39}")
+_COPY_AGAIN = (
+    "Copy it again from where it was written; if it is the same there, let it be made anew."
+)
+_ANSWER_AGAIN = (
+    "Let the partner answer anew: 'witnessmark anchor --for-partner QUESTION --into FILE'."
+)
+_OTHER = (
+    "Look for the file that 'witnessmark anchor' wrote: --request here, --into at the partner's."
+)
 
 
 def ask(archive: Archive, path: Path) -> int:
@@ -66,7 +73,11 @@ def ask_for(
     members = _read(request, _REQUEST)
     digest, query = _text(members, "digest"), _decode(members, "query")
     if not tokens.is_question(query, digest):
-        raise BadInput(f"{request} is no question that can be passed on.")
+        raise BadInput(
+            f"{request} is no question that can be passed on.",
+            kept="Nothing was sent.",
+            todo="Let them write a new one: 'witnessmark anchor --request FILE'.",
+        )
     anchors = archive.settings.anchors
     door = door or anchoring.door_of(archive)
     went: dict[str, str] = {}
@@ -104,7 +115,11 @@ def take(archive: Archive, path: Path) -> list[Outcome]:
     question = archive.work.question(_text(members, "id"))
     answers = members.get("answers")
     if not isinstance(answers, list) or len(answers) > _MANY:
-        raise BadInput(f"{path} is no answer: it lists none.")
+        raise BadInput(
+            f"{path} is no answer: it lists none, or more than {_MANY}.",
+            kept="Nothing was recorded.",
+            todo=_ANSWER_AGAIN,
+        )
     if question is None:
         raise NotFound(
             f"{path} answers nothing that this archive has asked.",
@@ -193,7 +208,7 @@ def _calendar(archive: Archive, members: Mapping[str, Any]) -> str:
         if each.url == members.get("url"):
             return each.name
     name = members.get("name")
-    return name if isinstance(name, str) and _NAME.fullmatch(name) else PARTNER
+    return name if isinstance(name, str) and is_name(name) else PARTNER
 
 
 def _failed(archive: Archive, kind: str, text: Text, error: WitnessmarkError) -> Outcome:
@@ -207,7 +222,7 @@ def _failed(archive: Archive, kind: str, text: Text, error: WitnessmarkError) ->
     entry = archive.say(said).index
     return Outcome(
         authority=PARTNER, kind=kind, size=text.size, state="failed",
-        reason=error.code, what=error.what, entry=entry,
+        reason=error.code, what=error.what, todo=error.todo, entry=entry,
     )  # fmt: skip
 
 
@@ -216,11 +231,16 @@ def _failed(archive: Archive, kind: str, text: Text, error: WitnessmarkError) ->
 
 def _write(path: Path, members: Mapping[str, Any]) -> None:
     if path.exists():
-        raise BadInput(f"{path} is there already.", kept="It was not touched.")
+        raise BadInput(
+            f"{path} is there already.", kept="It was not touched.", todo="Name another file."
+        )
     try:
         write_file(path, canonical(dict(members)) + b"\n", 0o644)
     except OSError as error:
-        raise BadInput(f"{path} cannot be written: {error.strerror}.") from error
+        raise BadInput(
+            f"{path} cannot be written: {error.strerror}.",
+            todo="Name a file in a folder that is there, on a disk with room.",
+        ) from error
 
 
 def _read(path: Path, kind: str) -> Mapping[str, Any]:
@@ -228,14 +248,18 @@ def _read(path: Path, kind: str) -> Mapping[str, Any]:
         with open(path, "rb") as file:
             members = parse(file.read(_LARGEST + 1).removesuffix(b"\n"), limit=_LARGEST)
     except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
+        raise BadInput(
+            f"{path} cannot be read: {error.strerror}.", todo="Is it where you say, and yours?"
+        ) from error
     except BadRecord as error:
-        raise BadInput(f"{path} is not what 'witnessmark anchor' writes: {error.what}") from error
+        raise BadInput(
+            f"{path} is not what 'witnessmark anchor' writes: {error.what}", todo=_COPY_AGAIN
+        ) from error
     if not isinstance(members, dict) or members.get("witnessmark") != kind:
         found = members.get("witnessmark") if isinstance(members, dict) else None
         raise BadInput(
             f"{path} is not of the kind {kind}.",
-            todo="It is the other file of the two." if found in (_REQUEST, _ANSWER) else "",
+            todo="It is the other file of the two." if found in (_REQUEST, _ANSWER) else _OTHER,
         )
     return members
 
@@ -243,7 +267,7 @@ def _read(path: Path, kind: str) -> Mapping[str, Any]:
 def _text(members: Mapping[str, Any], name: str) -> str:
     value = members.get(name)
     if not isinstance(value, str) or len(value) > _LARGEST:
-        raise BadInput(f"The file does not say its {name}.")
+        raise BadInput(f"The file does not say its {name}.", todo=_COPY_AGAIN)
     return value
 
 
@@ -255,4 +279,4 @@ def _decode(members: Mapping[str, Any], name: str) -> bytes:
     try:
         return strict_base64(_text(members, name), f"The file's {name}")
     except BadRecord as error:
-        raise BadInput(error.what) from error
+        raise BadInput(error.what, todo=_COPY_AGAIN) from error

@@ -41,6 +41,7 @@ class Outcome:
         time: the outside time.
         reason: a short word, when it failed or waits.
         what: a sentence for people.
+        todo: what to do about a failure.
         entry: where the record has it.
     """
 
@@ -51,6 +52,7 @@ class Outcome:
     time: str | None = None
     reason: str = ""
     what: str = ""
+    todo: str = ""
     entry: int | None = None
 
 
@@ -175,7 +177,8 @@ def pinned(
         )
     except (OSError, ValueError, BadStamp) as error:
         what = f"The certificates pinned for {whom.name} cannot be read: {error}."
-        raise BadStamp(what, code="no_roots") from error
+        todo = "Put them beside archive.toml, in the file that it names."
+        raise BadStamp(what, code="no_roots", todo=todo) from error
     return roots, lists
 
 
