@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gc
 import json
 import os
 import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +28,7 @@ from support.forge import ots
 from tests.conftest import ROOT
 from tests.integration.test_collecting import collect
 from tests.integration.test_packages import collect_sheet, sheet_rows
+from tests.unit.anchoring.test_http import saying
 from tests.unit.checker.subject import check as checker
 from witnessmark import settings
 from witnessmark.anchoring.http import Door
@@ -517,6 +520,39 @@ def test_through_a_partner_by_two_authorities_with_the_same_roots(
     rows = archive.queries.anchors()
     assert [row.authority for row in rows if row.size == covered] == ["second"]
     assert not checking.check(archive).problems
+
+
+def test_one_wrong_address_at_the_partner_does_not_keep_the_others(
+    archive: Archive,
+    new_archive: Callable[[str], Archive],
+    first: Authority,
+    second: Authority,
+    tmp_path: Path,
+) -> None:
+    by_file.ask(archive, tmp_path / "question")
+    honest, first.url = first.url, "http://127.0.0.1:99999"
+    wrong = Calendar(url="ftp://calendar.example.org")
+    partner = name(new_archive("partner"), first, second, calendar=wrong)
+    went = by_file.ask_for(partner, tmp_path / "question", tmp_path / "answer", DOOR)
+    assert went == {"first": "bad_input", "second": "", "calendar": "bad_input"}
+    first.url = honest
+    name(archive, first, second)
+    assert states(by_file.take(archive, tmp_path / "answer")) == ["stamped"]
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+def test_a_proxy_of_another_kind_is_a_failure_on_record(
+    archive: Archive, first: Authority, second: Authority, answer: bytes
+) -> None:
+    """The go ends in its ordinary way: each who was to be asked has an entry."""
+    name(archive, first, second)
+    with saying(answer) as port, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # see `saying`
+        door = Door(f"socks5h://127.0.0.1:{port}", seconds=5)
+        found = anchoring.anchor(archive, door=door, pause=lambda seconds: None)
+        gc.collect()
+    assert states(found) == ["unreachable", "unreachable"]
+    assert [each.authority for each in said(archive, AnchorFailed)] == ["first", "second"]
 
 
 @contextlib.contextmanager

@@ -87,14 +87,14 @@ def ask_for(
             try:
                 data = door.post(whom.url, query, tokens.QUERY, answer=tokens.REPLY)
                 found.append({"kind": RFC3161, "name": whom.name, "data": _encode(data)})
-            except NoAnswer as error:
+            except (NoAnswer, BadInput) as error:
                 went[whom.name] = error.code
     for calendar in anchors.calendars:
         try:
             data = calendars.submit(door, calendar.url, bytes.fromhex(digest)).data
             bare = {"kind": OPENTIMESTAMPS, "name": calendar.name, "url": calendar.url}
             found.append({**bare, "data": _encode(data)})
-        except (NoAnswer, BadStamp) as error:
+        except (NoAnswer, BadStamp, BadInput) as error:
             went[calendar.name] = error.code
     if not found and not went:
         raise BadInput(

@@ -190,7 +190,10 @@ def test_a_proxy_that_leaves_names_to_us_or_is_none(bad: str) -> None:
 
 @contextlib.contextmanager
 def saying(answer: bytes) -> Iterator[int]:
-    """A port where each who comes gets these bytes and no more."""
+    """A port where each who comes gets these bytes and no more.
+
+    The library leaves a connection to what is no SOCKS proxy for the garbage collector to close.
+    """
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
@@ -219,8 +222,7 @@ def test_a_proxy_that_is_another_service(scheme: str, answer: bytes, host: str) 
     """An ordinary failure, in a sentence that says something."""
     found = []
     with saying(answer) as port, warnings.catch_warnings():
-        # the library leaves a connection to no SOCKS proxy for the garbage collector to close
-        warnings.simplefilter("ignore", ResourceWarning)
+        warnings.simplefilter("ignore", ResourceWarning)  # see `saying`
         try:
             Door(f"{scheme}://127.0.0.1:{port}", seconds=5).get(f"http://{host}/")
         except NoAnswer as error:
