@@ -118,6 +118,11 @@ class Settings:
         return self.workers or os.cpu_count() or 1
 
 
+def is_name(text: str) -> bool:
+    """Whether this can name an authority, a calendar or a witness, in the record and on screen."""
+    return bool(_NAME.fullmatch(text))
+
+
 def read(folder: Path) -> Settings:
     """The settings of the archive in `folder`.
 
@@ -134,7 +139,7 @@ def read(folder: Path) -> Settings:
     names = [each.name for each in found.anchors.authorities]
     names += [each.name for each in found.anchors.calendars]
     for name in names:
-        if not _NAME.fullmatch(name) or names.count(name) > 1:
+        if not is_name(name) or names.count(name) > 1:
             raise BadInput(
                 f"{FILE}: '{name}' cannot name an authority or calendar.",
                 todo="Letters, digits, spaces and . _ - up to 40; each name once.",
@@ -147,7 +152,7 @@ def _check_witnesses(witnesses: Sequence[PartnerWitness]) -> None:
     """Refuses names that are no names, and one public key that would count twice."""
     names, keys = [each.name for each in witnesses], []
     for each in witnesses:
-        if not _NAME.fullmatch(each.name) or names.count(each.name) > 1:
+        if not is_name(each.name) or names.count(each.name) > 1:
             raise BadInput(
                 f"{FILE}: '{each.name}' cannot name a witness.",
                 todo="Letters, digits, spaces and . _ - up to 40; each name once.",

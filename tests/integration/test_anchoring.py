@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import gc
 import json
 import os
 import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,9 +24,11 @@ from support import calendar as calendars
 from support import proxy, stamping
 from support.authority import Authority
 from support.calendar import Calendar
+from support.forge import ots
 from tests.conftest import ROOT
 from tests.integration.test_collecting import collect
 from tests.integration.test_packages import collect_sheet, sheet_rows
+from tests.unit.anchoring.test_http import saying
 from tests.unit.checker.subject import check as checker
 from witnessmark import settings
 from witnessmark.anchoring.http import Door
@@ -359,6 +364,19 @@ def test_a_promise_does_not_lead_us_elsewhere(archive: Archive, calendar: Calend
     assert calendar.asked[-1].startswith("GET /timestamp/")
 
 
+def test_a_calendar_that_names_many_blocks(archive: Archive, calendar: Calendar) -> None:
+    """One answer must not send us to the service of headers for days."""
+    name(archive, calendar=calendar, headers_url=calendar.url)
+    go(archive)
+    one = ots.block(calendar.mine())
+    heights = [calendar.mine() for _ in range(40)]
+    many = ots.fork(one, *(ots.block(height) for height in heights))
+    calendar.ways = {value: way.replace(one, many) for value, way in calendar.ways.items()}
+    go(archive)
+    asked = [each for each in calendar.asked if "/block-height/" in each]
+    assert len(asked) == 16
+
+
 @pytest.mark.parametrize("mood", ["garbage", "deep"])
 def test_a_calendar_that_gives_no_proof(archive: Archive, calendar: Calendar, mood: str) -> None:
     calendar.mood = mood
@@ -457,6 +475,97 @@ def test_a_partner_cannot_pass_off_a_stamp(
     assert outcome.state == "failed"
     assert [each.authority for each in said(archive, AnchorFailed)] == ["partner"]
     assert not archive.queries.anchors()
+    (failure,) = anchoring.failures(archive)
+    assert failure.startswith("partner gave no stamp when asked last")
+    first.mood = ""
+    go(archive)
+    assert anchoring.failures(archive) == [failure]  # the partner was not asked
+    news(archive, tmp_path)
+    for file in ("question", "answer"):
+        (tmp_path / file).unlink()
+    by_file.ask(archive, tmp_path / "question")
+    by_file.ask_for(partner, tmp_path / "question", tmp_path / "answer", DOOR)
+    assert states(by_file.take(archive, tmp_path / "answer")) == ["stamped"]
+    assert anchoring.failures(archive) == []
+
+
+def test_through_a_partner_by_two_authorities_with_the_same_roots(
+    archive: Archive,
+    new_archive: Callable[[str], Archive],
+    first: Authority,
+    second: Authority,
+    tmp_path: Path,
+) -> None:
+    """Each counts as itself, and none as both, whatever the partner calls it."""
+    partner = name(new_archive("partner"), second, first)
+    name(archive, first, second)
+    for each in (first, second):
+        both = first.roots.read_bytes() + second.roots.read_bytes()
+        (archive.folder / f"{each.name}.pem").write_bytes(both)
+    question, answer = tmp_path / "question", tmp_path / "answer"
+    by_file.ask(archive, question)
+    by_file.ask_for(partner, question, answer, DOOR)
+    assert states(by_file.take(archive, answer)) == ["stamped", "stamped"]
+    assert [row.authority for row in archive.queries.anchors()] == ["second", "first"]
+    assert states(by_file.take(archive, answer)) == ["held", "held"]
+    news(archive, tmp_path)
+    question.unlink()
+    answer.unlink()
+    covered = by_file.ask(archive, question)
+    by_file.ask_for(partner, question, answer, DOOR)
+    members = json.loads(answer.read_text())
+    token = members["answers"][0]
+    answer.write_bytes(canonical({**members, "answers": [token, token | {"name": "first"}]}))
+    assert states(by_file.take(archive, answer)) == ["stamped", "held"]
+    rows = archive.queries.anchors()
+    assert [row.authority for row in rows if row.size == covered] == ["second"]
+    assert not checking.check(archive).problems
+
+
+def test_one_wrong_address_at_the_partner_does_not_keep_the_others(
+    archive: Archive,
+    new_archive: Callable[[str], Archive],
+    first: Authority,
+    second: Authority,
+    tmp_path: Path,
+) -> None:
+    by_file.ask(archive, tmp_path / "question")
+    honest, first.url = first.url, "http://127.0.0.1:99999"
+    wrong = Calendar(url="ftp://calendar.example.org")
+    partner = name(new_archive("partner"), first, second, calendar=wrong)
+    went = by_file.ask_for(partner, tmp_path / "question", tmp_path / "answer", DOOR)
+    assert went == {"first": "bad_input", "second": "", "calendar": "bad_input"}
+    first.url = honest
+    name(archive, first, second)
+    assert states(by_file.take(archive, tmp_path / "answer")) == ["stamped"]
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+def test_a_proxy_of_another_kind_is_a_failure_on_record(
+    archive: Archive, first: Authority, second: Authority, answer: bytes
+) -> None:
+    """The go ends in its ordinary way: each who was to be asked has an entry."""
+    name(archive, first, second)
+    with saying(answer) as port, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # see `saying`
+        door = Door(f"socks5h://127.0.0.1:{port}", seconds=5)
+        found = anchoring.anchor(archive, door=door, pause=lambda seconds: None)
+        gc.collect()
+    assert states(found) == ["unreachable", "unreachable"]
+    assert [each.authority for each in said(archive, AnchorFailed)] == ["first", "second"]
+
+
+@contextlib.contextmanager
+def refusal() -> Iterator[None]:
+    """Of a file; it says what to do."""
+    with pytest.raises(BadInput) as caught:
+        yield
+    assert caught.value.todo, caught.value.what
+
+
+def rewritten(path: Path, members: dict[str, object]) -> Path:
+    path.write_bytes(canonical(members))
+    return path
 
 
 def test_files_that_are_something_else(
@@ -465,22 +574,33 @@ def test_files_that_are_something_else(
     name(archive, first)
     question, answer = tmp_path / "question", tmp_path / "answer"
     by_file.ask(archive, question)
-    with pytest.raises(BadInput):
+    with refusal():
         by_file.ask(archive, question)  # nothing is written over
-    with pytest.raises(BadInput):
-        by_file.take(archive, question)
+    with refusal():
+        by_file.ask(archive, tmp_path / "no folder" / "question")
+    for other in (question, tmp_path / "nowhere", archive.folder / settings.FILE):
+        with refusal():
+            by_file.take(archive, other)
     by_file.ask_for(archive, question, answer, DOOR)
     with pytest.raises(NotFound):
         by_file.take(new_archive("another"), answer)
+    answered = json.loads(answer.read_text())
+    (outcome,) = by_file.take(
+        archive, rewritten(answer, {**answered, "answers": [{"kind": "rfc3161", "data": "?"}]})
+    )
+    assert outcome.state == "failed"
+    assert outcome.todo
+    with refusal():
+        by_file.take(archive, rewritten(answer, {**answered, "answers": 5}))
     for text in ("", "{}", "[]", '{"witnessmark":"anchor-answer/1"}', '{"a":1,"a":2}'):
         answer.write_text(text)
-        with pytest.raises(BadInput):
+        with refusal():
             by_file.take(archive, answer)
     members = json.loads(question.read_text())
     for change in ({"digest": "00" * 32}, {"query": "AAAA"}, {"digest": 5}, {"query": "?"}):
         question.write_bytes(canonical({**members, **change}))
         asked = len(first.asked)
-        with pytest.raises(BadInput):
+        with refusal():
             by_file.ask_for(archive, question, tmp_path / "other", DOOR)
         assert len(first.asked) == asked
     assert not (tmp_path / "other").exists()
@@ -595,6 +715,22 @@ def test_where_an_item_is_shown(
     assert "second: checkpoint of" in program("anchor")
     assert json.loads(program("status", "--json"))["anchor_failures"] == []
     assert "--request" in program("anchor", "--help")
+
+
+def test_the_command_says_what_to_do(archive: Archive, first: Authority) -> None:
+    name(archive, first)
+    (archive.folder / "first.pem").unlink()
+    done = CliRunner().invoke(app, ["anchor", "-a", str(archive.folder)])
+    assert done.exit_code == 1
+    assert "[no_roots]\n  Put them beside archive.toml" in done.stdout
+    assert not first.asked
+
+
+def test_waiting_a_while_is_for_a_scheduler(archive: Archive) -> None:
+    """Not silently ignored: who asks by hand is not kept waiting, and is told."""
+    done = CliRunner().invoke(app, ["anchor", "--spread", "5", "-a", str(archive.folder)])
+    assert done.exit_code == 2
+    assert "goes with" in done.output
 
 
 def test_the_sheet_says_how_each_row_stands(

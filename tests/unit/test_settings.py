@@ -72,3 +72,9 @@ def test_what_is_no_setting(tmp_path: Path, old: str, new: str) -> None:
     with pytest.raises(BadInput) as caught:
         read(tmp_path, WHOLE.replace(old, new, 1))
     assert settings.FILE in caught.value.what
+
+
+def test_one_rule_of_names() -> None:
+    """Also for what a partner calls their calendar."""
+    assert all(settings.is_name(each) for each in ("A", "The First 2.0_b-c", "x" * 40))
+    assert not any(settings.is_name(each) for each in ("", " x", "../x", "x\n", "x" * 41))

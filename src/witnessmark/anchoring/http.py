@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 PROXIES = ("socks5h", "http")
 #: bytes of an answer that is an error, kept for who asked
 _ERROR_BODY = 4_096
+_LAST_PORT = 65_535
+_ADDRESS = "Correct its address in archive.toml, or ask whoever runs it."
+_CLOSED = "Ask whoever runs it why; some let nobody in who comes through a proxy like this one."
+#: what to do about an answer that will be the same later
+_TODO = {
+    **dict.fromkeys((301, 302, 303, 307, 308, 400, 404, 405, 410, 415), _ADDRESS),
+    **dict.fromkeys((401, 403, 451), _CLOSED),
+    407: "The proxy wants a name and a password: proxy = "
+    '"http://NAME:PASSWORD@HOST:PORT" in archive.toml.',
+}
 
 
 class NoAnswer(WitnessmarkError):
@@ -35,7 +45,8 @@ class NoAnswer(WitnessmarkError):
     code = "unreachable"
 
     def __init__(self, what: str, code: str, *, status: int = 0, body: bytes = b"") -> None:
-        super().__init__(what, kept="Nothing was changed.", todo="Try again later.", code=code)
+        todo = _TODO.get(status, "Try again later.")
+        super().__init__(what, kept="Nothing was changed.", todo=todo, code=code)
         self.status = status
         self.body = body
 
@@ -57,10 +68,11 @@ class Door:
     largest: int = 1 << 20
 
     def __post_init__(self) -> None:
-        if self.proxy and self.proxy.partition("://")[0] not in PROXIES:
+        if self.proxy and not _is_proxy(self.proxy):
             raise BadInput(
-                "The proxy of this archive cannot be used: only socks5h:// and http:// proxies "
-                "resolve names themselves.",
+                "The proxy of this archive cannot be used: it is no address with a host and a "
+                "port up to 65535, or not one of the kinds socks5h:// and http://, which resolve "
+                "names themselves.",
                 todo='Write for example proxy = "socks5h://127.0.0.1:9050".',
                 code="proxy",
             )
@@ -98,28 +110,32 @@ class Door:
     ) -> bytes:
         _ = self.via  # shut without a proxy
         import httpx
+        from socksio.exceptions import SOCKSError
 
-        try:
-            address = httpx.URL(url)
-        except (httpx.InvalidURL, ValueError) as error:
-            raise BadInput(f"{url!r} is no address: {error}.") from error
-        if address.scheme not in ("http", "https") or not address.host:
-            raise BadInput(f"{url!r} is no address of a web service.")
+        address = _address(url)
+        if address is None or address.scheme not in ("http", "https"):
+            raise BadInput(
+                f"{url!r} is no address of a web service.", todo="Correct it in archive.toml."
+            )
         # made by hand, so that it names neither program nor version
         headers = {"Accept": answer or "*/*", "Accept-Encoding": "identity"}
         if body is not None:
             headers["Content-Type"] = content_type
         request = httpx.Request(method, address, headers=headers, content=body)
+        status = 0
         # the limit is for all of it: a server that drips must not hold us up
         try:
             return asyncio.run(asyncio.wait_for(self._send(request, answer), self.seconds))
         except TimeoutError:
             problem = f"{address.host} did not answer in {self.seconds:g} seconds."
         except httpx.ProxyError as error:
-            problem = f"The proxy did not reach {address.host}: {error}."
-        except (httpx.HTTPError, OSError) as error:
-            problem = f"{address.host} cannot be reached: {error or type(error).__name__}."
-        raise NoAnswer(problem, "unreachable")
+            problem = f"The proxy did not reach {address.host}: {_why(error)}."
+            status = 407 if str(error).startswith("407") else 0
+        except SOCKSError as error:
+            problem = f"The proxy does not answer as a SOCKS proxy does: {_why(error)}."
+        except (httpx.HTTPError, OSError, OverflowError) as error:  # a name too long for SOCKS
+            problem = f"{address.host} cannot be reached: {_why(error)}."
+        raise NoAnswer(problem, "unreachable", status=status)
 
     async def _send(self, request: httpx.Request, answer: str) -> bytes:
         import httpx
@@ -151,3 +167,24 @@ class Door:
         if answer and given != answer:
             raise NoAnswer(f"{host} did not answer with {answer}.", "wrong_type")
         return bytes(body)
+
+
+def _address(url: str) -> httpx.URL | None:
+    """An address with a host, and a port that can be; None when it is not one."""
+    import httpx
+
+    try:
+        address = httpx.URL(url)
+    except (httpx.InvalidURL, ValueError):
+        return None
+    return address if address.host and (address.port or 1) <= _LAST_PORT else None
+
+
+def _is_proxy(url: str) -> bool:
+    address = _address(url)
+    return address is not None and address.scheme in PROXIES
+
+
+def _why(error: Exception) -> str:
+    """What an error says; many say nothing."""
+    return str(error).rstrip(".") or type(error).__name__

@@ -146,6 +146,15 @@ def check(
     return Stamp(token.time, path)
 
 
+def signer(response: bytes) -> Certificate:
+    """The certificate that an answer names as its signer's; nothing else of it is looked at.
+
+    Raises:
+        BadStamp: there is none.
+    """
+    return _take_apart(response).signer
+
+
 def _ask_library(response: bytes, text: bytes, root: Certificate, nonce: int | None) -> None:
     from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_response
 

@@ -15,7 +15,7 @@ from witnessmark.anchoring import blocks, calendars, tokens
 from witnessmark.anchoring.http import Door, NoAnswer
 from witnessmark.archive import stamps
 from witnessmark.archive.archive import Archive
-from witnessmark.archive.stamps import OPENTIMESTAMPS, RFC3161, Outcome, Text
+from witnessmark.archive.stamps import OPENTIMESTAMPS, PARTNER, RFC3161, Outcome, Text
 from witnessmark.catalog.standing import Standing, Standings
 from witnessmark.errors import BadInput, BadStamp, NotFound, StoreFailure, WitnessmarkError
 from witnessmark.model import AnchorFailed, AnchorReceived, CosignatureReceived
@@ -32,6 +32,8 @@ _PAUSES, _SECONDS = (2.0, 8.0), 30.0
 #: failures, newest first, among which `failures` looks
 _LOOKED_AT = 200
 _FIRST_WAIT = timedelta(minutes=15)
+#: blocks of one proof whose headers a service is asked for; a proof needs one
+_ASKED_BLOCKS = 16
 
 Clock = Callable[[], datetime]
 Pause = Callable[[float], None]
@@ -60,15 +62,19 @@ def newest(archive: Archive) -> Standing:
 
 
 def failures(archive: Archive) -> list[str]:
-    """Who gave no stamp when asked last."""
+    """Who gave no stamp when asked last.
+
+    What failed through a partner is kept as theirs, what came through them as the authority's.
+    """
     latest: dict[tuple[str, str], tuple[int, AnchorFailed]] = {}
     for index in archive.queries.acts(AnchorFailed.TYPE)[-_LOOKED_AT:]:
         said = archive.journal.entry(index).said
         assert isinstance(said, AnchorFailed)
         latest[said.kind, said.authority] = index, said
     for row in archive.queries.anchors():
-        if latest.get((row.kind, row.authority), (row.entry, None))[0] < row.entry:
-            del latest[row.kind, row.authority]
+        for name in (row.authority, *([PARTNER] if row.via == PARTNER else [])):
+            if latest.get((row.kind, name), (row.entry, None))[0] < row.entry:
+                del latest[row.kind, name]
     return [
         f"{said.authority} gave no stamp when asked last: {said.reason.replace('_', ' ')} "
         f"(entry {index})."
@@ -204,7 +210,12 @@ class _Go:
         )
         entry = self._archive.say(said).index
         return dataclasses.replace(
-            bare, state="failed", reason=error.code, what=error.what, entry=entry
+            bare,
+            state="failed",
+            reason=error.code,
+            what=error.what,
+            todo=error.todo,
+            entry=entry,
         )
 
     def _stamp(self, whom: Authority, text: Text) -> AnchorReceived:
@@ -281,7 +292,9 @@ class _Go:
         except (NoAnswer, BadStamp, BadInput) as error:
             yield self._failed(bare, subject, text, error, 1)
         except (StoreFailure, NotFound) as error:
-            yield dataclasses.replace(bare, state="failed", reason=error.code, what=error.what)
+            yield dataclasses.replace(
+                bare, state="failed", reason=error.code, what=error.what, todo=error.todo
+            )
         else:
             if isinstance(said, AnchorReceived):
                 self._archive.work.answered(subject)
@@ -311,11 +324,15 @@ class _Go:
         return stamps.confirmed(self._archive, text, row, grown, found, self._door.via)
 
     def _known_headers(self, proof: calendars.Proof) -> dict[int, bytes]:
-        """Headers from the settings' file, and from their service those that it lacks."""
+        """Headers from the settings' file, and from their service those that it lacks.
+
+        A calendar can name thousands of blocks in one answer; the service is asked for the first
+        few alone.
+        """
         if self._headers is None:
             self._headers = stamps.headers(self._archive)
         url = self._anchors.headers_url
-        for height, _ in proof.blocks if url else ():
+        for height, _ in proof.blocks[:_ASKED_BLOCKS] if url else ():
             if height not in self._headers:
                 self._headers[height] = blocks.ask(self._door, url, height)
         return self._headers

@@ -24,6 +24,8 @@ from witnessmark.settings import Authority
 from witnessmark.stores.durable import write_file
 
 RFC3161, OPENTIMESTAMPS = "rfc3161", "opentimestamps"
+#: by way of whom a stamp came, and who failed when none came that way
+PARTNER = "partner"
 _HEADERS = "headers.txt"
 #: between an authority's clock and ours
 _CLOCKS = timedelta(days=1)
@@ -39,6 +41,7 @@ class Outcome:
         time: the outside time.
         reason: a short word, when it failed or waits.
         what: a sentence for people.
+        todo: what to do about a failure.
         entry: where the record has it.
     """
 
@@ -49,6 +52,7 @@ class Outcome:
     time: str | None = None
     reason: str = ""
     what: str = ""
+    todo: str = ""
     entry: int | None = None
 
 
@@ -173,7 +177,8 @@ def pinned(
         )
     except (OSError, ValueError, BadStamp) as error:
         what = f"The certificates pinned for {whom.name} cannot be read: {error}."
-        raise BadStamp(what, code="no_roots") from error
+        todo = "Put them beside archive.toml, in the file that it names."
+        raise BadStamp(what, code="no_roots", todo=todo) from error
     return roots, lists
 
 

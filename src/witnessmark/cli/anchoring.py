@@ -71,7 +71,9 @@ def anchor(
         raise typer.BadParameter("one of --request, --for-partner and --take at a time")
     if (for_partner is None) != (into is None):
         raise typer.BadParameter("--for-partner goes with --into")
-    if due and spread:
+    if spread and not due:
+        raise typer.BadParameter("--spread goes with --due")
+    if spread:
         # no secret hangs on it: it only has to look like nobody's clock
         time.sleep(random.SystemRandom().uniform(0, spread * 60))
     with opened(archive) as held:
@@ -108,6 +110,8 @@ def _show(outcomes: Sequence[Outcome], advice: Sequence[str]) -> None:
                 say(f"{safe(each.authority)}: {what} was recorded before")
             case "failed":
                 say(f"! {safe(each.authority)}: {safe(each.what)} [{each.reason}]")
+                if each.todo:
+                    say(f"  {safe(each.todo)}")
             case _:
                 say(f"{safe(each.authority)}: {safe(each.what)}")
     for line in advice:

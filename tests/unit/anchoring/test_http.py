@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import gc
 import http.server
 import os
 import re
+import socketserver
 import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -164,12 +167,83 @@ def test_shut_without_a_proxy(service: int) -> None:
     assert (Door(direct=True).via, Door("http://x:1", direct=True).via) == ("direct", "proxy")
 
 
-@pytest.mark.parametrize("bad", ["socks5://127.0.0.1:9050", "https://x", "127.0.0.1:80"])
-def test_a_proxy_that_leaves_names_to_us(bad: str) -> None:
+@pytest.mark.parametrize(
+    "bad",
+    [
+        *("socks5://127.0.0.1:9050", "https://x", "127.0.0.1:80"),
+        *(
+            "socks5h://",
+            "socks5h://x:tor",
+            "http://127.0.0.1:99999",
+            "socks5h://:9050",
+            "http://[::1",
+        ),
+    ],
+)
+def test_a_proxy_that_leaves_names_to_us_or_is_none(bad: str) -> None:
     """The plain `socks5` means by convention that the name is resolved here."""
     with pytest.raises(BadInput) as caught:
         Door(bad)
     assert caught.value.code == "proxy"
+    assert "port" in caught.value.what
+
+
+@contextlib.contextmanager
+def saying(answer: bytes) -> Iterator[int]:
+    """A port where each who comes gets these bytes and no more.
+
+    The library leaves a connection to what is no SOCKS proxy for the garbage collector to close.
+    """
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(100)
+            self.request.sendall(answer)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "answer", "host"),
+    [
+        ("socks5h", b"HTTP/1.1 400 Bad Request\r\n\r\n", NAME),
+        ("socks5h", b"\x05", NAME),
+        ("socks5h", b"", NAME),
+        ("socks5h", b"\x05\x00\x05", NAME),
+        ("socks5h", b"\x05\x00", "a" * 300 + ".example.org"),
+        ("http", b"xx", NAME),
+        ("http", b"", NAME),
+    ],
+)
+def test_a_proxy_that_is_another_service(scheme: str, answer: bytes, host: str) -> None:
+    """An ordinary failure, in a sentence that says something."""
+    found = []
+    with saying(answer) as port, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # see `saying`
+        try:
+            Door(f"{scheme}://127.0.0.1:{port}", seconds=5).get(f"http://{host}/")
+        except NoAnswer as error:
+            found.append((error.code, error.what))
+        gc.collect()
+    ((code, what),) = found
+    assert code == "unreachable"
+    assert re.search(r": \w.+\.$", what)
+
+
+@pytest.mark.parametrize(
+    ("status", "todo"),
+    [(404, "address"), (302, "address"), (403, "Ask"), (407, "password"), (503, "later")],
+)
+def test_what_to_do_about_a_refusal(status: int, todo: str) -> None:
+    with saying(b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status) as port:
+        for url in ("http://x.example.org/", "https://x.example.org/")[: 2 if status == 407 else 1]:
+            with pytest.raises(NoAnswer) as caught:
+                Door(f"http://127.0.0.1:{port}", seconds=5).get(url)
+            assert todo in caught.value.todo
+            assert caught.value.status == status
 
 
 def test_bad_manners(service: int) -> None:
@@ -215,7 +289,13 @@ def test_says_no_more_than_it_must(service: int) -> None:
     assert "python" not in said
 
 
-@pytest.mark.parametrize("bad", ["ftp://x/", "http:///x", "x", "file:///etc/passwd", "http://[::1"])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        *("ftp://x/", "http:///x", "x", "file:///etc/passwd", "http://[::1"),
+        *("http://127.0.0.1:99999/", "http://x:tor/"),
+    ],
+)
 def test_addresses_that_are_none(bad: str) -> None:
     with pytest.raises(BadInput):
         Door(direct=True).get(bad)
