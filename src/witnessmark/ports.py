@@ -246,7 +246,7 @@ class Queries(Protocol):
         """The one object whose name starts so. Raises `NotFound`, also when several do."""
 
     def held(self, names: Sequence[str]) -> set[str]:
-        """Those of these SHA-256 names that the record has as objects."""
+        """Those of these SHA-256 names that the record has as originals."""
 
     def unexamined(self, check: str, version: str) -> list[ObjectRow]:
         """Originals without a finding of this check in this version."""

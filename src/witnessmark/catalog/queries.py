@@ -99,9 +99,12 @@ class SqlQueries:
         """See `Queries.held`."""
         with self._read() as connection:
             known = Projection(self._tables).object_ids(connection, names)
+            keys, made = list(known.values()), set[int]()
             o = self._tables.objects
             copies = sa.select(o.c.id).where(o.c.derived_from.is_not(None))
-            made = set(connection.scalars(copies))
+            for start in range(0, len(keys), _CHUNK):
+                part = o.c.id.in_(keys[start : start + _CHUNK])
+                made.update(connection.scalars(copies.where(part)))
             return {name for name, key in known.items() if key not in made}
 
     def unexamined(self, check: str, version: str) -> list[ObjectRow]:
