@@ -303,6 +303,19 @@ def test_a_cut_off_restoration_goes_on(
     assert not (into / "objects" / "ab" / "stranger").exists()
 
 
+def test_what_lies_in_an_unfinished_restoration_is_read(
+    filled: Archive, copy: Path, into: Path
+) -> None:
+    name = filled.queries.objects()[0].sha256
+    left = at(into.with_name(".new.restoring"), name)
+    left.parent.mkdir(parents=True)
+    shutil.copyfile(at(copy, name), left)
+    spoil(left, "changed")
+    assert restoring.restore(copy, into).held == 0
+    with Archive.open(into) as again:
+        assert holds(again)
+
+
 def test_a_snapshot_that_lost_its_name_will_do(filled: Archive, copy: Path, into: Path) -> None:
     """What a stick without a journal may look like when it was pulled out at the wrong moment."""
     (copy / "archive.db").rename(copy / ".archive.db.4711")

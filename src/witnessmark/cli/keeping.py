@@ -17,6 +17,7 @@ from witnessmark.cli.options import (
     second_person,
 )
 from witnessmark.cli.output import dump, progress, safe, say, size
+from witnessmark.errors import Refused
 
 if TYPE_CHECKING:
     from witnessmark.archive.auditing import Audit
@@ -49,9 +50,16 @@ def dispose(
     """
     from witnessmark.archive import disposing
 
+    if not yes and not sys.stdin.isatty():
+        raise Refused(
+            "Nobody can be asked here whether they are to be destroyed.",
+            kept="Nothing was destroyed.",
+            todo="Say --yes, or run it at a terminal.",
+            code="unasked",
+        )
     with opened(archive, key_file, unlock=True) as held:
         going = disposing.plan(held, objects)
-        if not yes and sys.stdin.isatty():
+        if not yes:
             what = f"{len(going.objects)} objects ({size(sum(going.blobs.values()))})"
             typer.confirm(f"{what} cannot be brought back. Destroy them?", abort=True)
         held.working_person()
