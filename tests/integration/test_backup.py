@@ -210,3 +210,27 @@ def test_a_disposal_during_a_backup_does_not_spoil_it(filled: Archive, tmp_path:
     assert not list((tmp_path / "copy").rglob(name))
     restoring.restore(tmp_path / "copy", tmp_path / "new")
     check_backup(tmp_path / "new", size(filled))
+
+
+def test_pinned_files_go_along_and_databases_do_not(filled: Archive, tmp_path: Path) -> None:
+    place = filled.folder
+    (place / "certs").mkdir()
+    pinned = ("certs/first.pem", "second.pem")
+    for each in pinned:
+        (place / each).write_text(each)
+    refused = ("witness.db", "./Witness.db", "archive.db-wal", "../other.pem", "/etc/hosts", ".")
+    for each in refused[:3]:
+        (place / each).touch()
+    (place / settings.FILE).write_text(
+        "".join(
+            f'[[anchors.authorities]]\nname = "A{number}"\nroots = "{each}"\n'
+            for number, each in enumerate((*pinned, *refused))
+        )
+    )
+    assert backing_up.beside(place)[3:] == list(pinned)
+    backing_up.backup(filled, tmp_path / "copy")
+    restoring.restore(tmp_path / "copy", tmp_path / "new")
+    for where in ("copy", "new"):
+        for each in pinned:
+            assert (tmp_path / where / each).read_text() == each
+        assert not (tmp_path / where / "witness.db").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.integration.test_collecting import collect, folder, holds, size  # no
 from tests.integration.test_packages import hand_over
 from witnessmark.archive import (
     Archive,
+    auditing,
     backing_up,
     checking,
     custodying,
@@ -157,10 +159,18 @@ def test_a_thumbnail_does_not_come_back_either(
     name = names(filled)[-1]
     done = dispose(name)
     assert sorted(done.plan.attachments) == sorted(set(attached))
-    found.write_bytes(found.read_bytes() + b"changed")
-    collect(filled, export)
+    again = tmp_path / "again"
+    shutil.copytree(export, again)
+    assert collect(filled, again).tally.reasons == {"not_included: disposed": 1}
     for each in {*attached, name}:
         assert not filled.blobs.has(each)
+    # with another object it is kept
+    found.write_bytes(found.read_bytes() + b"changed")
+    collect(filled, export)
+    assert not filled.blobs.has(name)
+    for each in attached:
+        assert filled.blobs.has(each)
+    assert attached[0] not in filled.queries.disposed()
     assert holds(filled)
 
 
@@ -362,6 +372,30 @@ def find(filled: Archive) -> Callable[[str], str]:
         return alike.sha256
 
     return act
+
+
+def test_an_output_that_came_again_is_not_missing_from_older_backups(
+    filled: Archive, dispose: Dispose, find: Callable[[str], str], tmp_path: Path
+) -> None:
+    one, other = (row.sha256 for row in filled.queries.objects(("video",)))
+    find(one)
+    dispose(one)
+    backing_up.backup(filled, tmp_path / "copy")
+    find(other)
+    done = auditing.audit(filled)
+    assert done.bad == ()
+    assert done.targets[1].behind == 1
+
+
+def test_what_was_destroyed_is_not_given_away(filled: Archive, dispose: Dispose) -> None:
+    one, other, _ = names(filled)
+    dispose(one)
+    before = size(filled)
+    with pytest.raises(Refused, match="disposed of"):
+        custodying.transfer(filled, [other, one], to_whom="x", reason=WHY, method="post")
+    with pytest.raises(Refused, match="disposed of"):
+        custodying.receive(filled, [one], from_whom="x", reason=WHY, method="post")
+    assert size(filled) == before
 
 
 @pytest.mark.parametrize("killed", [False, True])

@@ -429,9 +429,7 @@ def _fill(folder: Path, scope: Scope, person_name: str, secret: bytes, kdf: Kdf)
         archive.vault.flush(0)
         archive.journal.append([entries.sign(bare, origin, person.signing)], archive.project)
         archive.vault.settle()
-        write_file(
-            folder / key_care.TRUST, f"# give this line by another way\n{key}\n".encode(), 0o644
-        )
+        key_care._write_trust(archive, key)
     sync_folder(folder)
 
 

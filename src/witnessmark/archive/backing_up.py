@@ -9,7 +9,7 @@ from pathlib import Path
 
 from witnessmark import settings
 from witnessmark.archive import disposing, places
-from witnessmark.archive.archive import Archive, is_alive
+from witnessmark.archive.archive import WITNESS, Archive, is_alive
 from witnessmark.errors import BadInput, NotFound, Refused, StoreFailure
 from witnessmark.record.checkpoint import Checkpoint
 from witnessmark.record.note import parse
@@ -32,8 +32,18 @@ def beside(folder: Path) -> list[str]:
         named = settings.read(folder).anchors.files
     except BadInput:
         named = []
-    # a path that leads elsewhere leads there from the backup too
-    return [*BESIDE, *(n for n in named if Path(n).name == n and n not in DATABASES)]
+    return [*BESIDE, *(name for name in named if _lies_beside(Path(name)))]
+
+
+def _lies_beside(path: Path) -> bool:
+    """Whether a pinned file lies in the archive's folder, and is no database or log of one.
+
+    A path that leads elsewhere leads there from the backup too. A witness's memory is never copied
+    (ADR 0012), and a log beside a snapshot would be replayed into it.
+    """
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        return False
+    return not path.parts[0].lower().startswith((*DATABASES, WITNESS))
 
 
 def backup(
@@ -73,6 +83,7 @@ def backup(
             snapshot.unlink(missing_ok=True)
     for name in beside(archive.folder):
         if (own := archive.folder / name).is_file():
+            make_folder((target / name).parent)
             write_file(target / name, own.read_bytes())
     places.remember(archive, target)
     if failed := copying.failed:

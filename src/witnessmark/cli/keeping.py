@@ -203,7 +203,8 @@ def restore(
         dump({"archive": str(into), "origin": head.origin, "size": head.size,
               "root": head.root.hex(), "at": done.at, "copied": done.copied, "held": done.held,
               "bytes": done.bytes, "missing": list(done.missing),
-              "rollback": list(done.rollback)})  # fmt: skip
+              "rollback": list(done.rollback),
+              "unsigned": list(done.unsigned)})  # fmt: skip
         return
     say(f"{safe(into)}: {done.copied} objects copied ({size(done.bytes)}), "
         f"{done.held} taken over from before.")  # fmt: skip
@@ -214,6 +215,10 @@ def restore(
     for larger in done.rollback:
         say(f"! ROLLBACK: a record of size {larger} was seen. Entries {head.size} to {larger - 1} "
             "are not in this backup.")  # fmt: skip
+    if done.unsigned:
+        say("! Nobody signed these; whoever held the backup can have changed them. Compare:")
+    for line in done.unsigned:
+        say(f"    {safe(line)}")
     say("What was recorded later is not in it, and new entries take the same numbers:")
     say("whoever saw a later checkpoint will see a contradiction. Tell partners; keep this line.")
     say(f"Next: witnessmark check --archive {safe(into)}")
