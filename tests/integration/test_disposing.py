@@ -116,8 +116,9 @@ def test_nobody_disposes_alone(filled: Archive, dispose: Dispose) -> None:
 
 def test_a_revoked_second_person_does_not_count(filled: Archive, second: Unlocked) -> None:
     filled.say(KeyRevoked(key=KeyId(second.person), reason=Token("left")), (second.person,))
-    with pytest.raises(Locked):
+    with pytest.raises(Refused) as caught:
         protecting.second_person(filled, THEIRS)
+    assert caught.value.code == "revoked_key"
 
 
 def test_it_is_not_collected_again(filled: Archive, dispose: Dispose, tmp_path: Path) -> None:

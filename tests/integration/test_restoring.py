@@ -407,6 +407,7 @@ def test_not_into_the_folder_that_one_stands_in(
 def test_keys_before_are_told_to_receivers_again(filled: Archive, copy: Path, into: Path) -> None:
     key_care.rotate_archive(filled)
     backing_up.backup(filled, copy)
+    (copy / "trust.txt").write_text("somebody else's key")
     restoring.restore(copy, into)
     told = (into / "trust.txt").read_text()
     assert "# before" in told

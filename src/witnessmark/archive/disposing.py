@@ -145,14 +145,7 @@ def dispose(
     if ground not in GROUNDS:
         what = f"'{ground[:80]}' is no ground for disposal."
         raise BadInput(what, kept=_KEPT, todo=f"One of {', '.join(GROUNDS)}.")
-    person = archive.working_person()
-    if second is None or second.person == person.person:
-        raise Refused(
-            "Nobody disposes of anything alone.",
-            kept=_KEPT,
-            todo="A second person gives their own passphrase (see --help).",
-            code="second_person",
-        )
+    second = _need_second(archive, second)
     while True:
         head = archive.journal.head()
         size = head.size if head else 0
@@ -173,6 +166,18 @@ def dispose(
         archive.vault.drop_kept(mark)
         entries = tuple(each.index for each in taken)
         return Disposal(going, entries, *_copies(archive, going.blobs))
+
+
+def _need_second(archive: Archive, second: Unlocked | None) -> Unlocked:
+    person = archive.working_person()
+    if second is None or second.person == person.person:
+        raise Refused(
+            "Nobody disposes of anything alone.",
+            kept=_KEPT,
+            todo="A second person gives their own passphrase (see --help).",
+            code="second_person",
+        )
+    return second
 
 
 class _Moved(Exception):

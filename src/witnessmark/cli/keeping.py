@@ -37,7 +37,9 @@ def dispose(
         typer.Option(help="Why they go although linked material stays (sealed; on the record)."),
     ] = "",
     second_key_file: SecondKeyOption = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask; needed where nobody can be asked.")
+    ] = False,
     archive: ArchiveOption = Path(),
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
