@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import CHEAP
+from tests.conftest import CHEAP, SECRET
 from tests.integration.test_cli import Program, program  # noqa: F401 - a fixture
 from tests.integration.test_collecting import collect, folder, holds, size  # noqa: F401 - a fixture
 from tests.torture.tracing import needs_strace
@@ -311,3 +311,33 @@ def test_from_the_command_line(program: Program, tmp_path: Path) -> None:  # noq
     assert hashlib.sha256(victim.read_bytes()).hexdigest() == victim.name
     program("audit", "--forget", "two")
     assert len(program.json("audit")["places"]) == 2
+
+
+def test_two_audits_at_once_are_kept_apart(filled: Archive) -> None:
+    refused: list[str] = []
+
+    def meanwhile(*_: int) -> None:
+        if not refused:
+            with Archive.open(filled.folder) as other, pytest.raises(Refused) as caught:
+                auditing.audit(other)
+            refused.append(caught.value.code)
+
+    assert auditing.audit(filled, on_progress=meanwhile).remaining == []
+    assert refused == ["busy"]
+    auditing.audit(filled)
+    look = Look(name(filled), "archive", 3)
+    filled.work.add_audited([look])
+    filled.work.add_audited([look])  # where nobody is kept apart
+    assert filled.work.audited() == [look]
+
+
+def test_the_archive_is_no_second_place(filled: Archive, copy: Path) -> None:
+    (link := copy.with_name("link")).symlink_to(filled.folder)
+    for folder in (filled.folder, link):  # noqa: F402 - not the fixture
+        done = auditing.audit(filled, [folder])
+        assert [each.folder for each in done.targets] == [filled.folder, copy]
+        assert "is the archive itself" in done.notes[0]
+    backing_up.backup(filled, copy)
+    with Archive.open(copy) as opened:
+        opened.unlock(SECRET)
+        assert len(auditing.audit(opened).targets) == 1

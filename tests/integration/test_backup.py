@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import CHEAP, SECRET
 from tests.integration.test_collecting import collect, folder, holds, size  # noqa: F401 - a fixture
 from witnessmark import settings
-from witnessmark.archive import Archive, backing_up
+from witnessmark.archive import Archive, backing_up, disposing, key_care, protecting, restoring
 from witnessmark.errors import BadInput, Refused, StoreFailure
 
 _KILLED = """
@@ -170,3 +171,66 @@ def test_settings_go_along_when_there_are_any(filled: Archive, tmp_path: Path) -
     (filled.folder / settings.FILE).unlink()
     backing_up.backup(filled, tmp_path / "copy")
     check_backup(tmp_path / "copy", size(filled))
+
+
+def test_a_person_who_rotates_during_a_backup_can_open_it(
+    filled: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take, taken = backing_up.take, []
+
+    def late(source: Path, snapshot: Path) -> None:
+        take(source, snapshot)
+        taken.append(source.name)
+        if len(taken) == 1:
+            with Archive.open(filled.folder) as other:
+                person = other.unlock(SECRET).person
+                key_care.rotate_person(other, person, b"another passphrase", CHEAP)
+
+    monkeypatch.setattr(backing_up, "take", late)
+    backing_up.backup(filled, tmp_path / "copy")
+    restoring.restore(tmp_path / "copy", tmp_path / "new")
+    with Archive.open(tmp_path / "new") as again:
+        assert again.unlock(b"another passphrase")
+        assert holds(again)
+
+
+def test_a_disposal_during_a_backup_does_not_spoil_it(filled: Archive, tmp_path: Path) -> None:
+    name = filled.queries.objects()[0].sha256
+    filled.add_person("Second", b"their own passphrase", CHEAP)
+
+    def late(done: int, total: int) -> None:
+        if done == total and filled.blobs.has(name):
+            with Archive.open(filled.folder) as other:
+                other.unlock(SECRET)
+                second = protecting.second_person(other, b"their own passphrase")
+                disposing.dispose(other, [name], ground="court_order", reason="x", second=second)
+
+    counts = backing_up.backup(filled, tmp_path / "copy", late)
+    assert (counts["copied"], counts["held"]) == (3, 0)
+    assert not list((tmp_path / "copy").rglob(name))
+    restoring.restore(tmp_path / "copy", tmp_path / "new")
+    check_backup(tmp_path / "new", size(filled))
+
+
+def test_pinned_files_go_along_and_databases_do_not(filled: Archive, tmp_path: Path) -> None:
+    place = filled.folder
+    (place / "certs").mkdir()
+    pinned = ("certs/first.pem", "second.pem")
+    for each in pinned:
+        (place / each).write_text(each)
+    refused = ("witness.db", "./Witness.db", "archive.db-wal", "../other.pem", "/etc/hosts", ".")
+    for each in refused[:3]:
+        (place / each).touch()
+    (place / settings.FILE).write_text(
+        "".join(
+            f'[[anchors.authorities]]\nname = "A{number}"\nroots = "{each}"\n'
+            for number, each in enumerate((*pinned, *refused))
+        )
+    )
+    assert backing_up.beside(place)[3:] == list(pinned)
+    backing_up.backup(filled, tmp_path / "copy")
+    restoring.restore(tmp_path / "copy", tmp_path / "new")
+    for where in ("copy", "new"):
+        for each in pinned:
+            assert (tmp_path / where / each).read_text() == each
+        assert not (tmp_path / where / "witness.db").exists()

@@ -267,6 +267,8 @@ def test_two_clubs_and_a_stick(program: Program, tmp_path: Path) -> None:  # noq
     chain = program.json("custody", "show", name[:8])["chain"]
     assert [step["what"] for step in chain] == ["stored", "seen", "transferred", "receipted"]
     assert chain[2]["protected"] == {"reason": "case 1", "to_whom": "A Court"}
+    assert chain[2]["anchor"] == {"state": "unanchored", "since": chain[2]["at"]}
+    assert f"unanchored since {chain[2]['at']}" in program("custody", "show", name[:8])
     program("custody", "receipt", number, code=2)
     program("custody", "receipt", number, "--request", "ask.json", code=1)
     assert "has its receipt" in program.err or "there already" in program.err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.integration.test_collecting import collect, folder, holds, size  # no
 from tests.integration.test_packages import hand_over
 from witnessmark.archive import (
     Archive,
+    auditing,
     backing_up,
     checking,
     custodying,
@@ -114,8 +116,9 @@ def test_nobody_disposes_alone(filled: Archive, dispose: Dispose) -> None:
 
 def test_a_revoked_second_person_does_not_count(filled: Archive, second: Unlocked) -> None:
     filled.say(KeyRevoked(key=KeyId(second.person), reason=Token("left")), (second.person,))
-    with pytest.raises(Locked):
+    with pytest.raises(Refused) as caught:
         protecting.second_person(filled, THEIRS)
+    assert caught.value.code == "revoked_key"
 
 
 def test_it_is_not_collected_again(filled: Archive, dispose: Dispose, tmp_path: Path) -> None:
@@ -157,10 +160,18 @@ def test_a_thumbnail_does_not_come_back_either(
     name = names(filled)[-1]
     done = dispose(name)
     assert sorted(done.plan.attachments) == sorted(set(attached))
-    found.write_bytes(found.read_bytes() + b"changed")
-    collect(filled, export)
+    again = tmp_path / "again"
+    shutil.copytree(export, again)
+    assert collect(filled, again).tally.reasons == {"not_included: disposed": 1}
     for each in {*attached, name}:
         assert not filled.blobs.has(each)
+    # with another object it is kept
+    found.write_bytes(found.read_bytes() + b"changed")
+    collect(filled, export)
+    assert not filled.blobs.has(name)
+    for each in attached:
+        assert filled.blobs.has(each)
+    assert attached[0] not in filled.queries.disposed()
     assert holds(filled)
 
 
@@ -345,6 +356,110 @@ def test_bytes_put_back_by_hand_go_again(filled: Archive, dispose: Dispose) -> N
         assert not again.blobs.has(name)
 
 
+@pytest.fixture
+def find(filled: Archive) -> Callable[[str], str]:
+    """Puts the same output in and says a finding of an object with it; the output's name."""
+    examining.examine(filled, ["container"])
+    finding = next(
+        each for each in filled.journal.read() if each.entry.type == "finding.recorded/1"
+    )
+
+    def act(name: str, say: bool = True) -> str:
+        alike = filled.blobs.put(BytesIO(b'{"alike":true}'))
+        output = {"role": "output", "sha256": alike.sha256, "size": alike.size}
+        fields = {**finding.entry.fields, "object": name, "check": "alike", "output": output}
+        if say:
+            filled.say(type(finding.said).read(fields), (f"sha256:{name}",))  # type: ignore[union-attr] # by its type
+        return alike.sha256
+
+    return act
+
+
+def test_an_output_that_came_again_is_not_missing_from_older_backups(
+    filled: Archive, dispose: Dispose, find: Callable[[str], str], tmp_path: Path
+) -> None:
+    one, other = (row.sha256 for row in filled.queries.objects(("video",)))
+    find(one)
+    dispose(one)
+    backing_up.backup(filled, tmp_path / "copy")
+    find(other)
+    done = auditing.audit(filled)
+    assert done.bad == ()
+    assert done.targets[1].behind == 1
+
+
+def test_what_was_destroyed_is_not_given_away(filled: Archive, dispose: Dispose) -> None:
+    one, other, _ = names(filled)
+    dispose(one)
+    before = size(filled)
+    with pytest.raises(Refused, match="disposed of"):
+        custodying.transfer(filled, [other, one], to_whom="x", reason=WHY, method="post")
+    with pytest.raises(Refused, match="disposed of"):
+        custodying.receive(filled, [one], from_whom="x", reason=WHY, method="post")
+    assert size(filled) == before
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_opening_leaves_an_output_that_is_about_to_be_said(
+    filled: Archive,
+    dispose: Dispose,
+    find: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    killed: bool,
+) -> None:
+    one, other = (row.sha256 for row in filled.queries.objects(("video",)))
+    output = find(one)
+    dispose(one)
+    if killed:  # of another disposal that was cut off, only what that one said goes
+        filled.vault.keep(f"disposing.1-x-{size(filled)}", True)
+        monkeypatch.setattr("witnessmark.archive.archive.is_alive", lambda _: False)
+    find(other, say=False)
+    Archive.open(filled.folder, reading=True).close()
+    assert filled.blobs.has(output)
+    find(other)
+    assert checking.check(filled).problems == []
+
+
+@pytest.mark.parametrize("what", ["finding", "link", "disposal", "nothing of it"])
+def test_what_others_say_between_plan_and_entry_counts(
+    filled: Archive,
+    dispose: Dispose,
+    find: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    what: str,
+) -> None:
+    one, other = (row.sha256 for row in filled.queries.objects(("video",)))
+    third = next(n for n in names(filled) if n not in (one, other))
+    output, planned, plan = find(one), list[str](), disposing.plan
+
+    def late(archive: Archive, chosen: list[str]) -> disposing.Plan:
+        made = plan(archive, chosen)
+        planned.append(chosen[0])
+        if len(planned) == 1:
+            match what:
+                case "finding":
+                    find(other)
+                case "link":
+                    custodying.link(filled, other, one, relation="contradicts", reason=WHY)
+                case "disposal":
+                    dispose(other)
+                case _:
+                    custodying.receive(filled, [third], from_whom="x", reason=WHY, method="post")
+        return made
+
+    monkeypatch.setattr(disposing, "plan", late)
+    if what == "link":
+        with pytest.raises(Refused, match="linked with material"):
+            dispose(one)
+        assert filled.blobs.has(one)
+    else:
+        dispose(one)
+        assert filled.blobs.has(output) == (what == "finding")
+        assert len(planned) == {"finding": 2, "disposal": 3}.get(what, 1)
+    assert checking.check(filled).problems == []
+    assert filled.vault.kept_names("disposing.") == []
+
+
 def test_backups_that_hold_it_are_named_and_follow(
     filled: Archive, dispose: Dispose, tmp_path: Path
 ) -> None:
@@ -386,6 +501,10 @@ def test_from_the_command_line(program: Program, tmp_path: Path) -> None:  # noq
     program("collect", "source")
     name = next((tmp_path / "archive" / "objects").glob("[0-9a-f][0-9a-f]/*")).name
     words = ("dispose", name[:8], "--ground", "court_order", "--reason", "order 5")
+    program(*words, code=1)
+    assert "--yes" in program.err
+    assert program.json("show", name[:8])["disposed_by"] is None
+    words += ("--yes",)
     program(*words, code=1)
     assert "second person" in program.err
     program.environment["WITNESSMARK_NEW_PASSPHRASE"] = "a second passphrase"

@@ -269,11 +269,13 @@ def test_doubt_is_a_signed_statement(
     key_care.rotate_archive(archive)
     key_care.revoke(archive, thief, "stolen")
     assert not any("SUSPECT" in note for note in checking.check(archive).notes)
+    said = size(archive)
     key_care.suspect(archive, thief, after)
     (note,) = [each for each in checking.check(archive).notes if "SUSPECT" in each]
     assert note.startswith(
         f"SUSPECT: {len(doubted)} entries by {thief}, from entry {doubted[0]} on"
     )
+    assert f"entry {said} says from when" in note
     # a later size does not take doubt back; an earlier one adds to it
     key_care.suspect(archive, thief, after + 1)
     assert archive.history().suspect[thief] == after

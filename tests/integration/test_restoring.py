@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -15,17 +16,21 @@ from pathlib import Path
 
 import pytest
 
+from support.forge import tokens
 from tests.conftest import CHEAP, SECRET
 from tests.integration.test_auditing import at, spoil
 from tests.integration.test_backup import more
 from tests.integration.test_cli import Program, program  # noqa: F401 - a fixture
 from tests.integration.test_collecting import collect, folder, holds, size  # noqa: F401 - a fixture
 from tests.integration.test_packages import hand_over
+from witnessmark import settings
+from witnessmark.anchoring.certificates import from_pem
 from witnessmark.archive import (
     Archive,
     auditing,
     backing_up,
     disposing,
+    key_care,
     protecting,
     restoring,
 )
@@ -303,6 +308,19 @@ def test_a_cut_off_restoration_goes_on(
     assert not (into / "objects" / "ab" / "stranger").exists()
 
 
+def test_what_lies_in_an_unfinished_restoration_is_read(
+    filled: Archive, copy: Path, into: Path
+) -> None:
+    name = filled.queries.objects()[0].sha256
+    left = at(into.with_name(".new.restoring"), name)
+    left.parent.mkdir(parents=True)
+    shutil.copyfile(at(copy, name), left)
+    spoil(left, "changed")
+    assert restoring.restore(copy, into).held == 0
+    with Archive.open(into) as again:
+        assert holds(again)
+
+
 def test_a_snapshot_that_lost_its_name_will_do(filled: Archive, copy: Path, into: Path) -> None:
     """What a stick without a journal may look like when it was pulled out at the wrong moment."""
     (copy / "archive.db").rename(copy / ".archive.db.4711")
@@ -349,3 +367,48 @@ def test_killed_at_any_moment_there_is_all_of_it_or_nothing(
     if not (tmp_path / "new").exists():
         assert json.loads(program("restore", "copy", "new", "--json"))["size"] > 40
     assert program.json("check", "--archive", "new")["problems"] == []
+
+
+def test_what_nobody_signed_is_told(filled: Archive, copy: Path, into: Path) -> None:
+    assert restoring.restore(copy, into).unsigned == ()
+    shutil.rmtree(into)
+    pinned = tokens.ROOT.pem
+    (copy / "first.pem").write_bytes(pinned)
+    (copy / settings.FILE).write_text(
+        'proxy = "socks5h://127.0.0.1:9050"\n'
+        "[anchors]\ndirect = true\n"
+        '[[anchors.authorities]]\nname = "First"\nroots = "first.pem"\n'
+        '[[anchors.authorities]]\nname = "Second"\nroots = "none.pem"\n'
+    )
+    told = restoring.restore(copy, into).unsigned
+    print_ = hashlib.sha256(from_pem(pinned)[0].raw).hexdigest()
+    for number, words in enumerate(("socks5h", "direct = true", print_, "cannot be read")):
+        assert words in told[number]
+
+
+def test_settings_that_do_not_open_are_refused(filled: Archive, copy: Path, into: Path) -> None:
+    (copy / settings.FILE).write_text("nonsense = [")
+    with pytest.raises(BadInput, match="would not open") as caught:
+        restoring.restore(copy, into)
+    assert caught.value.kept
+    assert not list(into.parent.glob("*new*"))
+
+
+def test_not_into_the_folder_that_one_stands_in(
+    filled: Archive, copy: Path, into: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    into.mkdir()
+    monkeypatch.chdir(into)
+    with pytest.raises(BadInput, match="stand in"):
+        restoring.restore(copy, Path())
+    assert not list(into.parent.glob(".*restoring"))
+
+
+def test_keys_before_are_told_to_receivers_again(filled: Archive, copy: Path, into: Path) -> None:
+    key_care.rotate_archive(filled)
+    backing_up.backup(filled, copy)
+    (copy / "trust.txt").write_text("somebody else's key")
+    restoring.restore(copy, into)
+    told = (into / "trust.txt").read_text()
+    assert "# before" in told
+    assert told == (filled.folder / "trust.txt").read_text()

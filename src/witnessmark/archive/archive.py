@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from witnessmark import __version__, settings
 from witnessmark.archive import disposing, key_care, protecting
@@ -290,12 +291,26 @@ class Archive:
         """
         return self.say_all([(statement, tuple(about))])[0]
 
-    def say_all(self, said: Sequence[tuple[Statement, tuple[str, ...]]]) -> list[Recorded]:
-        """Appends entries together."""
+    def say_all(
+        self,
+        said: Sequence[tuple[Statement, tuple[str, ...]]],
+        look: Callable[[int], None] = lambda _: None,
+    ) -> list[Recorded]:
+        """Appends entries together.
+
+        Args:
+            look: called when nobody else can append any more, with the size of the record before
+                these entries; when it raises, nothing is appended.
+        """
         head = self.journal.head()
         made = [self._entry(statement, about) for statement, about in said]
         self.vault.flush(head.size if head else 0)
-        taken = self.journal.append(made, self.project)
+
+        def project(connection: Any, taken: Sequence[Recorded]) -> None:
+            look(taken[0].index)
+            self.project(connection, taken)
+
+        taken = self.journal.append(made, project)
         self.vault.settle()
         return taken
 
@@ -414,9 +429,7 @@ def _fill(folder: Path, scope: Scope, person_name: str, secret: bytes, kdf: Kdf)
         archive.vault.flush(0)
         archive.journal.append([entries.sign(bare, origin, person.signing)], archive.project)
         archive.vault.settle()
-        write_file(
-            folder / key_care.TRUST, f"# give this line by another way\n{key}\n".encode(), 0o644
-        )
+        key_care._write_trust(archive, key)
     sync_folder(folder)
 
 

@@ -22,11 +22,12 @@ from witnessmark.archive import places
 from witnessmark.archive.archive import Archive
 from witnessmark.archive.backing_up import check_prefix
 from witnessmark.archive.checking import Named
-from witnessmark.errors import Locked, WitnessmarkError
+from witnessmark.errors import Locked, Refused, WitnessmarkError
 from witnessmark.model import Attachment, AuditedPlace, BadCopy, FixityAudited
 from witnessmark.model.statement import Instant, Sha256, Token, plain
 from witnessmark.record.canonical import canonical
 from witnessmark.stores import copies
+from witnessmark.stores.durable import alone
 from witnessmark.stores.work import Look
 
 ARCHIVE = "archive"
@@ -101,7 +102,20 @@ def audit(
 
     Raises:
         BadInput, Refused, StoreFailure: one of `folders` is no backup of this archive.
+        Refused: another program audits this archive now.
     """
+    with alone(archive.derived / "audit.lock") as free:
+        if not free:
+            raise Refused(
+                "Another program audits this archive now.",
+                kept="That audit goes on.",
+                todo="Let it end.",
+                code="busy",
+            )
+        return _audit(archive, folders, repair, on_progress)
+
+
+def _audit(archive: Archive, folders: Sequence[Path], repair: bool, on_progress: Advance) -> Audit:
     targets, notes = _targets(archive, folders)
     key = " ".join([str(repair), *sorted(each.place for each in targets)])
     started_at, done = _begin(archive, key)
@@ -122,6 +136,9 @@ def _targets(archive: Archive, folders: Sequence[Path]) -> tuple[list[Target], l
     kept, notes = named.kept(), []
     targets = {ARCHIVE: Target(ARCHIVE, archive.folder, kept)}
     for folder in folders:
+        if _is_own(archive, folder):
+            notes.append(f"{folder} is the archive itself: it is read once.")
+            continue
         target = _target(archive, places.place(archive, folder), named, kept)
         targets[target.place] = target
     try:
@@ -130,7 +147,7 @@ def _targets(archive: Archive, folders: Sequence[Path]) -> tuple[list[Target], l
         known = []
         notes.append("Remembered backups were not looked at: locked. Unlock, or give --place.")
     for place in known:
-        if place.digest in targets:
+        if place.digest in targets or _is_own(archive, place.folder):
             continue
         if not place.reachable:
             notes.append(f"Not looked at, it is not there: {place.folder}.")
@@ -140,6 +157,11 @@ def _targets(archive: Archive, folders: Sequence[Path]) -> tuple[list[Target], l
         except WitnessmarkError as error:
             notes.append(f"Not looked at: {error.what}")
     return list(targets.values()), notes
+
+
+def _is_own(archive: Archive, folder: Path) -> bool:
+    """Whether it is the archive's own folder, by whatever name: an opened backup knows itself."""
+    return folder.exists() and folder.samefile(archive.folder)
 
 
 def _target(archive: Archive, place: places.Place, named: Named, kept: dict[str, int]) -> Target:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from witnessmark import settings
 from witnessmark.archive import disposing, places
-from witnessmark.archive.archive import Archive, is_alive
+from witnessmark.archive.archive import WITNESS, Archive, is_alive
 from witnessmark.errors import BadInput, NotFound, Refused, StoreFailure
 from witnessmark.record.checkpoint import Checkpoint
 from witnessmark.record.note import parse
@@ -32,8 +32,18 @@ def beside(folder: Path) -> list[str]:
         named = settings.read(folder).anchors.files
     except BadInput:
         named = []
-    # a path that leads elsewhere leads there from the backup too
-    return [*BESIDE, *(n for n in named if Path(n).name == n and n not in DATABASES)]
+    return [*BESIDE, *(name for name in named if _lies_beside(Path(name)))]
+
+
+def _lies_beside(path: Path) -> bool:
+    """Whether a pinned file lies in the archive's folder, and is no database or log of one.
+
+    A path that leads elsewhere leads there from the backup too. A witness's memory is never copied
+    (ADR 0012), and a log beside a snapshot would be replayed into it.
+    """
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        return False
+    return not path.parts[0].lower().startswith((*DATABASES, WITNESS))
 
 
 def backup(
@@ -57,42 +67,46 @@ def backup(
     make_folder(target / "objects")
     snapshots = {name: target / f".{name}.{os.getpid()}" for name in DATABASES}
     try:
-        _take(archive, snapshots)
-        counts, failed = _copy_objects(archive, target, on_progress)
+        gone, copying = None, _Copying(archive, target, on_progress)
+        # a record that says "kept" of what was destroyed meanwhile could not be restored
+        while gone != (now := archive.queries.disposed()):
+            gone = now
+            _take(archive, snapshots)
+            copying.run()
         _settle(archive, target)
         for name, snapshot in reversed(snapshots.items()):
             snapshot.replace(target / name)
             sync_folder(target)
-        _remove_disposed(archive, target)
+        _remove_disposed(set(now), target)
     finally:
         for snapshot in snapshots.values():
             snapshot.unlink(missing_ok=True)
     for name in beside(archive.folder):
         if (own := archive.folder / name).is_file():
+            make_folder((target / name).parent)
             write_file(target / name, own.read_bytes())
     places.remember(archive, target)
-    if failed:
+    if failed := copying.failed:
         raise StoreFailure(
             f"{len(failed)} objects could not be copied: {'; '.join(failed[:5])}.",
             kept="Everything else is in the backup.",
             todo="'witnessmark audit' names and mends bad copies; then back up again.",
             code="object_changed",
         )
-    return counts
+    return copying.counts
 
 
-def _remove_disposed(archive: Archive, target: Path) -> None:
+def _remove_disposed(gone: set[str], target: Path) -> None:
     """Once the copy of the record says that bytes were destroyed, they go there too."""
-    gone = set(archive.queries.disposed())
     for folder in (target / "objects", target / places.DAMAGED):
         disposing.remove_named(folder, gone)
 
 
 def _take(archive: Archive, snapshots: dict[str, Path]) -> None:
-    """Snapshots, again when the archive's key was rotated between them: they would not fit."""
-    key = b""
-    while key != (now := archive.keyring.archive.private_bytes_raw()):
-        key = now
+    """Snapshots, again when a key came or went between them: they would not fit."""
+    keys: object = None
+    while keys != (now := (archive.author, *archive.keyring.people)):
+        keys = now
         for name, snapshot in snapshots.items():
             take(archive.folder / name, snapshot)
 
@@ -179,42 +193,56 @@ def check_prefix(archive: Archive, target: Path) -> Checkpoint:
     return theirs
 
 
-def _copy_objects(
-    archive: Archive, target: Path, on_progress: Callable[[int, int], None]
-) -> tuple[dict[str, int], list[str]]:
-    """Counts, and sentences about the objects that could not be read."""
-    names = sorted(archive.blobs.names())
-    counts = {"copied": 0, "held": 0, "bytes": 0}
-    failed = []
-    for number, name in enumerate(names, 1):
-        copy, size = target / "objects" / name[:2] / name, 0
+class _Copying:
+    """Copies objects; may run several times.
+
+    Attributes:
+        failed: sentences about the objects that could not be read.
+    """
+
+    def __init__(
+        self, archive: Archive, target: Path, on_progress: Callable[[int, int], None]
+    ) -> None:
+        self._archive = archive
+        self._target = target
+        self._on_progress = on_progress
+        self._copied: dict[str, int] = {}
+        self._held = 0
+        self.failed: list[str] = []
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Objects copied now, objects that were there before, bytes copied."""
+        copied = self._copied
+        return {"copied": len(copied), "held": self._held, "bytes": sum(copied.values())}
+
+    def run(self) -> None:
+        """Copies what is not there yet."""
+        self._held, self.failed = 0, []
+        names = sorted(self._archive.blobs.names())
+        for number, name in enumerate(names, 1):
+            self._copy(name)
+            self._on_progress(number, len(names))
+
+    def _copy(self, name: str) -> None:
+        copy, size = self._target / "objects" / name[:2] / name, 0
         try:
-            size = archive.blobs.size(name)
+            size = self._archive.blobs.size(name)
             if copy.exists() and copy.stat().st_size == size:
-                counts["held"] += 1
+                self._held += name not in self._copied
             else:
-                with archive.blobs.open(name) as source:
+                with self._archive.blobs.open(name) as source:
                     copies.copy(source, copy, name)
-                counts["copied"] += 1
-                counts["bytes"] += size
+                self._copied[name] = size
         except (NotFound, StoreFailure) as error:
-            if not archive.queries.disposed([name]):  # destroyed meanwhile by another program
-                failed.append(error.what.rstrip("."))
+            if not self._archive.queries.disposed([name]):  # destroyed by another program
+                self.failed.append(error.what.rstrip("."))
         except OSError as error:
-            if (sentence := _no_room(error, target, size)) is not None:
+            if (sentence := _no_room(error, self._target, size)) is not None:
                 raise sentence from error
-            if _readable(archive, name):
+            if copies.is_whole(self._archive.blobs.path(name), name):
                 raise  # it is the other disk
-            failed.append(f"The object {name} cannot be read: {error.strerror}")
-        on_progress(number, len(names))
-    return counts, failed
-
-
-def _readable(archive: Archive, name: str) -> bool:
-    try:
-        return copies.digest(archive.blobs.path(name)) == name
-    except OSError:
-        return False
+            self.failed.append(f"The object {name} cannot be read: {error.strerror}")
 
 
 def _no_room(error: OSError, target: Path, size: int) -> StoreFailure | None:

@@ -85,7 +85,8 @@ class Named(dict[str, int]):
 
     Attributes:
         objects: those that are objects.
-        since: name to the index of the first entry that names it.
+        since: name to the index of the entry from which on it is to be there: the first that
+            names it, or that names it again after a disposal.
         disposed: names of bytes that the record says were destroyed.
     """
 
@@ -105,8 +106,9 @@ class Named(dict[str, int]):
                 self.disposed |= {each.sha256 for each in gone}
         for each in attachments(recorded.said):
             self._name(each.sha256, each.size, recorded.index)
-            if each.sha256 not in self.objects:  # it came again, with something else
+            if each.sha256 in self.disposed - self.objects:  # it came again, with something else
                 self.disposed.discard(each.sha256)
+                self.since[each.sha256] = recorded.index
 
     def _name(self, name: str, size: int, index: int) -> None:
         self[name] = size
@@ -196,7 +198,8 @@ class _Record:
             if doubted:
                 self._checked.notes.append(
                     f"SUSPECT: {len(doubted)} entries by {key}, from entry {doubted[0]} on, were "
-                    f"signed when that key was in doubt (entry {until} says from when)."
+                    f"signed when that key was in doubt (entry {self._history.doubted[key]} says "
+                    "from when)."
                 )
 
     def _check_cosignature(self, said: CosignatureReceived, own: set[bytes]) -> None:

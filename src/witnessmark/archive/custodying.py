@@ -51,6 +51,7 @@ def receive(
     """
     _need(reason=reason, from_whom=from_whom)
     names = _names(archive, objects)
+    _need_held(archive, names)
     archive.working_person()
     said = CustodyReceived(
         objects=names,
@@ -77,6 +78,7 @@ def transfer(
     """
     _need(reason=reason, to_whom=to_whom)
     names = _names(archive, objects)
+    _need_held(archive, names)
     archive.working_person()
     if receiver_key:
         try:
@@ -377,6 +379,17 @@ def _names(archive: Archive, given: Sequence[str]) -> tuple[Sha256, ...]:
             todo="Record them in several parts.",
         )
     return tuple(Sha256(each) for each in names)
+
+
+def _need_held(archive: Archive, names: Sequence[str]) -> None:
+    """Refuses to hand over what was destroyed."""
+    for name, entry in archive.queries.disposed(list(names)).items():
+        raise Refused(
+            f"{name} was disposed of (entry {entry}): there is nothing to give or to take.",
+            kept=_KEPT,
+            todo="Leave it out.",
+            code="disposed",
+        )
 
 
 def _about(names: Sequence[str]) -> tuple[str, ...]:

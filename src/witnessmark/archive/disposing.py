@@ -7,7 +7,9 @@ down before the entry lets the next opening finish what a killed process had beg
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -34,6 +36,7 @@ GROUNDS = ("out_of_scope", "duplicate_personal_data", "consent_withdrawn", "cour
 #: Objects that one entry names at most, in its fields and in `about`; more take several entries.
 _ENTRY_OBJECTS = 250
 _PLAN = "disposing."
+_HASH = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 _KEPT = "Nothing was destroyed."
 
 
@@ -142,6 +145,30 @@ def dispose(
     if ground not in GROUNDS:
         what = f"'{ground[:80]}' is no ground for disposal."
         raise BadInput(what, kept=_KEPT, todo=f"One of {', '.join(GROUNDS)}.")
+    second = _need_second(archive, second)
+    while True:
+        head = archive.journal.head()
+        size = head.size if head else 0
+        going = plan(archive, names)
+        _check_contrary(going, contrary_reason)
+        said = [
+            (_said(archive, going, part, ground, reason, contrary_reason, second), _about(part))
+            for part in _parts(list(going.blobs.items()))
+        ]
+        mark = _PLAN + f"{os.getpid()}-{secrets.token_hex(8)}-{size}"
+        archive.vault.keep(mark, True)
+        try:
+            taken = archive.say_all(said, functools.partial(_check_moved, archive, going, size))
+        except _Moved:
+            archive.vault.drop_kept(mark)
+            continue
+        destroy(archive, going.blobs)
+        archive.vault.drop_kept(mark)
+        entries = tuple(each.index for each in taken)
+        return Disposal(going, entries, *_copies(archive, going.blobs))
+
+
+def _need_second(archive: Archive, second: Unlocked | None) -> Unlocked:
     person = archive.working_person()
     if second is None or second.person == person.person:
         raise Refused(
@@ -150,19 +177,19 @@ def dispose(
             todo="A second person gives their own passphrase (see --help).",
             code="second_person",
         )
-    going = plan(archive, names)
-    _check_contrary(going, contrary_reason)
-    mark = _PLAN + f"{os.getpid()}-{secrets.token_hex(8)}"
-    archive.vault.keep(mark, sorted(going.blobs))
-    said = [
-        (_said(archive, going, part, ground, reason, contrary_reason, second), _about(part))
-        for part in _parts(list(going.blobs.items()))
-    ]
-    taken = archive.say_all(said)
-    destroy(archive, going.blobs)
-    archive.vault.drop_kept(mark)
-    entries = tuple(each.index for each in taken)
-    return Disposal(going, entries, *_copies(archive, going.blobs))
+    return second
+
+
+class _Moved(Exception):
+    """Something was said meanwhile that may change the plan."""
+
+
+def _check_moved(archive: Archive, going: Plan, size: int, now: int) -> None:
+    """Raises `_Moved` if an entry since `size` names what is to go, or is a disposal too."""
+    for recorded in archive.journal.read(size, now):
+        named = {name.decode() for name in _HASH.findall(recorded.body)}
+        if isinstance(recorded.said, ObjectDisposed) or not named.isdisjoint(going.blobs):
+            raise _Moved
 
 
 Blobs = list[tuple[str, int]]
@@ -242,11 +269,31 @@ def remove_named(folder: Path, names: set[str]) -> None:
 def finish(archive: Archive, alive: Callable[[str], bool]) -> None:
     """Ends disposals that killed processes had begun, as far as the record says them.
 
-    Bytes that came back by another way (an older copy put in place by hand) go too.
+    Objects that came back by another way (an older copy put in place by hand) go too. An
+    attachment that is there again stays: another object's finding may be about to name it.
     """
     left = [name for name in archive.vault.kept_names(_PLAN) if not alive(name)]
     gone = archive.queries.disposed()
-    if left or any(archive.blobs.has(name) for name in gone):
-        destroy(archive, gone)
+    wanted = {name for name in archive.queries.held(list(gone)) if archive.blobs.has(name)}
+    if left:
+        wanted |= _said_since(archive, min(map(_since, left))) & gone.keys()
+    if wanted:
+        destroy(archive, wanted)
     for name in left:
         archive.vault.drop_kept(_PLAN + name)
+
+
+def _since(mark: str) -> int:
+    """Size of the record when a plan was put down; 0 when its mark does not say."""
+    size = mark.split("-")[2:]
+    return int(size[0]) if size and size[0].isdecimal() else 0
+
+
+def _said_since(archive: Archive, size: int) -> set[str]:
+    """Names that disposals from entry `size` on took away."""
+    found = set[str]()
+    for index in archive.queries.acts(ObjectDisposed.TYPE):
+        if index >= size:
+            said = ObjectDisposed.read(archive.journal.entry(index).entry.fields)
+            found |= {each.sha256 for each in said.objects}
+    return found

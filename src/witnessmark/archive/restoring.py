@@ -8,16 +8,28 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from witnessmark import settings
+from witnessmark.anchoring.certificates import from_pem
+from witnessmark.archive import key_care
 from witnessmark.archive.archive import Archive
 from witnessmark.archive.backing_up import DATABASES, beside
 from witnessmark.archive.checking import Checked, check_record
-from witnessmark.errors import BadInput, BadRecord, Locked, Refused, StoreFailure, WitnessmarkError
+from witnessmark.errors import (
+    BadInput,
+    BadRecord,
+    BadStamp,
+    Locked,
+    Refused,
+    StoreFailure,
+    WitnessmarkError,
+)
 from witnessmark.record.checkpoint import Checkpoint
 from witnessmark.record.history import KEY_ENTRIES, History
 from witnessmark.record.note import VerifierKey, parse
@@ -25,13 +37,8 @@ from witnessmark.record.proof import Proof
 from witnessmark.record.tiles import node_reader
 from witnessmark.record.tree import root
 from witnessmark.stores import copies
-from witnessmark.stores.durable import make_folder, sync_file, sync_folder, write_file
+from witnessmark.stores.durable import alone, make_folder, sync_file, sync_folder, write_file
 from witnessmark.stores.snapshots import fold, newest_note, strip
-
-try:
-    import fcntl
-except ImportError:  # Windows: two restorations at once are not kept apart there
-    fcntl = None  # type: ignore[assignment]
 
 #: In a restored archive: at which checkpoint it stood when it was restored.
 FILE = "restored.json"
@@ -50,6 +57,8 @@ class Restored:
         copied, held, bytes: objects copied now, taken over from an interrupted restoration.
         missing: names of objects that no backup has whole (only when that was accepted).
         rollback: sizes of larger records that somebody has seen.
+        unsigned: what came along in `archive.toml` and pinned files, which nothing vouches for:
+            whoever held the backup can have changed whom the archive asks and believes.
     """
 
     checkpoint: Checkpoint
@@ -59,6 +68,7 @@ class Restored:
     bytes: int
     missing: tuple[str, ...]
     rollback: tuple[int, ...]
+    unsigned: tuple[str, ...]
 
 
 def restore(
@@ -106,6 +116,20 @@ def _check_into(backup: Path, into: Path) -> None:
             todo="Move it away, or choose a new name. If it is what is left of the archive, keep "
             "it, and name it with --seen.",
         )
+    if into.resolve() == Path.cwd():
+        raise BadInput(
+            "The folder that you stand in cannot become an archive.",
+            kept=_NOTHING,
+            todo="Name a new folder: witnessmark restore BACKUP archive",
+        )
+    try:
+        settings.read(backup)
+    except BadInput as error:
+        raise BadInput(
+            f"The archive restored from {backup} would not open: {error.what}",
+            kept=_NOTHING,
+            todo="Correct that line there, or move the file away: no setting is needed to open it.",
+        ) from error
     here, there = into.resolve(), backup.resolve()
     if here == there or there in here.parents:
         raise BadInput(f"{into} lies in the backup itself.", kept=_NOTHING, todo="Choose another.")
@@ -113,17 +137,14 @@ def _check_into(backup: Path, into: Path) -> None:
 
 @contextlib.contextmanager
 def _alone(building: Path) -> Iterator[None]:
-    with open(building / ".lock", "wb") as lock:
-        try:
-            if fcntl:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+    with alone(building / ".lock") as free:
+        if not free:
             raise Refused(
                 f"Another program restores to {building.parent} now.",
                 kept=_NOTHING,
                 todo="Let it end.",
                 code="busy",
-            ) from error
+            )
         yield
 
 
@@ -179,14 +200,21 @@ def _build(
         if objects.bad and not incomplete:
             raise _damaged(objects.bad, backup, building)
         at = archive.journal.entry(head.size - 1).entry.at
-        trust = archive.trust
-    _put_beside(backup, building, trust, head)
+        key_care._write_trust(archive, archive.history().archive_key)
+    _put_beside(backup, building, head)
     shutil.rmtree(building / "derived")
     for name in DATABASES:
         fold(building / name)
     _sync(building)
     return Restored(
-        head, at, objects.copied, objects.held, objects.bytes, tuple(objects.bad), rollback
+        checkpoint=head,
+        at=at,
+        copied=objects.copied,
+        held=objects.held,
+        bytes=objects.bytes,
+        missing=tuple(objects.bad),
+        rollback=rollback,
+        unsigned=tuple(_unsigned(building)),
     )
 
 
@@ -308,7 +336,8 @@ class _Objects:
         done, total = 0, sum(self._kept.values())
         for name, size in sorted(self._kept.items()):
             target = self._folder / name[:2] / name
-            if target.exists() and target.stat().st_size == size:
+            # a killed restoration left it, or somebody put it there: only its bytes tell
+            if copies.is_whole(target, name):
                 self.held += 1
             elif self._copy(name, target):
                 self.copied += 1
@@ -328,19 +357,12 @@ class _Objects:
             except StoreFailure:
                 why.append("changed")
             except OSError as error:
-                if path.exists() and _reads(path, name):
+                if copies.is_whole(path, name):
                     raise  # it is the disk that is written to
                 why.append(f"unreadable ({error.strerror})")
             else:
                 return True
         self.bad[name] = ", ".join(why)
-        return False
-
-
-def _reads(path: Path, name: str) -> bool:
-    try:
-        return copies.digest(path) == name
-    except OSError:
         return False
 
 
@@ -355,16 +377,45 @@ def _damaged(bad: dict[str, str], backup: Path, building: Path) -> StoreFailure:
     )
 
 
-def _put_beside(backup: Path, building: Path, trust: str, head: Checkpoint) -> None:
+def _put_beside(backup: Path, building: Path, head: Checkpoint) -> None:
     for name in beside(backup):
-        if (backup / name).is_file():
+        if name != key_care.TRUST and (backup / name).is_file():
+            make_folder((building / name).parent)
             write_file(building / name, (backup / name).read_bytes())
-    write_file(
-        building / "trust.txt", f"# give this line by another way\n{trust}\n".encode(), 0o644
-    )
     moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     stands = {"restored_at": moment, "size": head.size, "root": head.root.hex()}
     write_file(building / FILE, json.dumps(stands).encode(), 0o644)
+
+
+def _unsigned(folder: Path) -> Iterator[str]:
+    """Whom the settings in `folder` ask, and by what they believe them."""
+    found = settings.read(folder)
+    anchors = found.anchors
+    if found.proxy:
+        yield f"Anchoring asks through {found.proxy}."
+    if anchors.direct:
+        yield "Anchoring asks without a proxy (direct = true)."
+    for each in anchors.authorities:
+        at = f", asked at {each.url}" if each.url else ""
+        yield f"Authority {each.name}{at}; pinned: {_fingerprints(folder / each.roots)}."
+    for calendar in anchors.calendars:
+        yield f"Calendar {calendar.name}, asked at {calendar.url}."
+    if anchors.headers_url:
+        yield f"Block headers are asked for at {anchors.headers_url}."
+    if anchors.headers:
+        yield f"Block headers are believed from {anchors.headers}."
+    for partner in found.witnesses:
+        at = f", asked at {partner.url}" if partner.url else ""
+        yield f"Witness {partner.name}{at}: {partner.key}."
+
+
+def _fingerprints(pinned: Path) -> str:
+    """SHA-256 of each pinned certificate, as other programs show it."""
+    try:
+        found = from_pem(pinned.read_bytes())
+    except (OSError, ValueError, BadStamp):
+        return "certificates that cannot be read"
+    return ", ".join(hashlib.sha256(each.raw).hexdigest() for each in found)
 
 
 def _sync(building: Path) -> None:

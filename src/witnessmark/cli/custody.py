@@ -178,18 +178,24 @@ def show(
 
     Example: witnessmark custody show 3f9a0c51 --json
     """
-    from witnessmark.archive import custodying
+    from witnessmark.archive import anchoring, custodying
 
     with opened(archive, key_file, unlock=bool(name), reading=True) as held:
+        standings = anchoring.standings(held)
         gaps = list(custodying.gap_sentences(held, name or None))
         steps = custodying.chain(held, name) if name else []
         rows = [dataclasses.asdict(gap) for gap in held.queries.custody_gaps(name or None)]
     if as_json:
-        dump({"chain": [dataclasses.asdict(step) for step in steps], "gaps": rows})
+        chain = [
+            {**dataclasses.asdict(step), "anchor": standings.of(step.entry, step.at).members()}
+            for step in steps
+        ]
+        dump({"chain": chain, "gaps": rows})
         return
     for step in steps:
         facts = ", ".join(f"{k.replace('_', ' ')} {safe(v)}" for k, v in step.facts.items())
         say(f"{step.entry:>8}  {step.at}  {step.by[:12]}  {step.what:<12} {facts}")
+        say(f"{'':>10}{safe(standings.of(step.entry, step.at))}")
         for field, value in step.protected.items():
             state = value.get("state") if isinstance(value, dict) and len(value) == 1 else None
             text = f"({state})" if state else value if isinstance(value, str) else json.dumps(value)

@@ -17,6 +17,7 @@ from witnessmark.cli.options import (
     second_person,
 )
 from witnessmark.cli.output import dump, progress, safe, say, size
+from witnessmark.errors import Refused
 
 if TYPE_CHECKING:
     from witnessmark.archive.auditing import Audit
@@ -36,7 +37,9 @@ def dispose(
         typer.Option(help="Why they go although linked material stays (sealed; on the record)."),
     ] = "",
     second_key_file: SecondKeyOption = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask; needed where nobody can be asked.")
+    ] = False,
     archive: ArchiveOption = Path(),
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
@@ -49,9 +52,16 @@ def dispose(
     """
     from witnessmark.archive import disposing
 
+    if not yes and not sys.stdin.isatty():
+        raise Refused(
+            "Nobody can be asked here whether they are to be destroyed.",
+            kept="Nothing was destroyed.",
+            todo="Say --yes, or run it at a terminal.",
+            code="unasked",
+        )
     with opened(archive, key_file, unlock=True) as held:
         going = disposing.plan(held, objects)
-        if not yes and sys.stdin.isatty():
+        if not yes:
             what = f"{len(going.objects)} objects ({size(sum(going.blobs.values()))})"
             typer.confirm(f"{what} cannot be brought back. Destroy them?", abort=True)
         held.working_person()
@@ -195,7 +205,8 @@ def restore(
         dump({"archive": str(into), "origin": head.origin, "size": head.size,
               "root": head.root.hex(), "at": done.at, "copied": done.copied, "held": done.held,
               "bytes": done.bytes, "missing": list(done.missing),
-              "rollback": list(done.rollback)})  # fmt: skip
+              "rollback": list(done.rollback),
+              "unsigned": list(done.unsigned)})  # fmt: skip
         return
     say(f"{safe(into)}: {done.copied} objects copied ({size(done.bytes)}), "
         f"{done.held} taken over from before.")  # fmt: skip
@@ -206,6 +217,10 @@ def restore(
     for larger in done.rollback:
         say(f"! ROLLBACK: a record of size {larger} was seen. Entries {head.size} to {larger - 1} "
             "are not in this backup.")  # fmt: skip
+    if done.unsigned:
+        say("! Nobody signed these; whoever held the backup can have changed them. Compare:")
+    for line in done.unsigned:
+        say(f"    {safe(line)}")
     say("What was recorded later is not in it, and new entries take the same numbers:")
     say("whoever saw a later checkpoint will see a contradiction. Tell partners; keep this line.")
     say(f"Next: witnessmark check --archive {safe(into)}")

@@ -281,9 +281,12 @@ class Run:
         """`taken` without bytes that the record disposed of; those are removed again at once."""
         names = {blob.sha256 for each in taken for blob in (*each.attachments, each.stored) if blob}
         gone = self._stores.queries.disposed(sorted(names))
-        for name in gone:
+        objects = self._stores.queries.held(sorted(gone))
+        spared = [_spared(each, gone, objects) for each in taken]
+        kept = {blob.sha256 for each in spared for blob in each.attachments}
+        for name in gone.keys() - kept:
             self._stores.blobs.remove(name)
-        return [_spared(each, gone) for each in taken] if gone else taken
+        return spared
 
     @staticmethod
     def _object(each: _Taken, stored: Stored) -> tuple[Statement, tuple[str, ...]]:
@@ -335,7 +338,10 @@ class Run:
         stores.journal.append(entries, stores.project)
 
 
-def _spared(each: _Taken, gone: Container[str]) -> _Taken:
+def _spared(each: _Taken, gone: Container[str], objects: Container[str]) -> _Taken:
+    """What is left of an item; of `gone`, what comes again with an object that stays is kept."""
+    if each.stored is not None and each.stored.sha256 not in gone:
+        gone = objects
     kept = tuple(blob for blob in each.attachments if blob.sha256 not in gone)
     each = dataclasses.replace(each, attachments=kept)
     if each.stored is None or each.stored.sha256 not in gone:

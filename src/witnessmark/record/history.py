@@ -59,6 +59,7 @@ class History:
         people: key id to public key, for people's keys in force.
         revoked: key id to the index of its first revocation.
         suspect: key id to the record size after which what it signed is in doubt.
+        doubted: key id to the index of the entry that says so.
     """
 
     origin: str = ""
@@ -66,6 +67,7 @@ class History:
     people: dict[str, bytes] = dataclasses.field(default_factory=dict)
     revoked: dict[str, int] = dataclasses.field(default_factory=dict)
     suspect: dict[str, int] = dataclasses.field(default_factory=dict)
+    doubted: dict[str, int] = dataclasses.field(default_factory=dict)
     _seen: int = -1
     _signatures: set[str] = dataclasses.field(default_factory=set)
 
@@ -137,9 +139,10 @@ class History:
             case KeyRevoked(key=revoked, suspect_after=size):
                 self.people.pop(revoked, None)
                 self.revoked.setdefault(revoked, index)
-                if size is not None:
-                    # doubt is not taken back: of several statements the earliest size counts
-                    self.suspect[revoked] = min(size, self.suspect.get(revoked, size))
+                # doubt is not taken back: of several statements the earliest size counts
+                if size is not None and size < self.suspect.get(revoked, size + 1):
+                    self.suspect[revoked] = size
+                    self.doubted[revoked] = index
 
     def _check_second(
         self, entry: Entry, said: ValueDisclosed | ValueErased | ObjectDisposed

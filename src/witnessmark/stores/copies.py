@@ -30,6 +30,14 @@ def digest(path: Path, on_bytes: OnBytes = lambda _: None) -> str:
     return found.hexdigest()
 
 
+def is_whole(path: Path, sha256: str) -> bool:
+    """Whether a file can be read to its end and has the bytes of that name."""
+    try:
+        return digest(path) == sha256
+    except OSError:
+        return False
+
+
 def copy(
     source: BinaryIO,
     target: Path,

@@ -203,7 +203,7 @@ class WorkDb:
         """Puts down what was read."""
         if rows := [dataclasses.asdict(each) for each in looks]:
             with self._database.write() as connection:
-                connection.execute(sa.insert(AUDITED), rows)
+                connection.execute(sa.insert(AUDITED).prefix_with("OR REPLACE"), rows)
 
     def end_audit(self) -> None:
         """The audit under way is in the record now."""
