@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sqlite3
@@ -16,9 +17,9 @@ from support.checker import outcome
 from tests.conftest import CHEAP, ROOT, SECRET
 from tests.integration.test_collecting import collect, folder, holds, size  # noqa: F401 - a fixture
 from tests.integration.test_cosigning import grow
-from witnessmark.archive import Archive, backing_up, checking, key_care, protecting
+from witnessmark.archive import Archive, backing_up, checking, disposing, key_care, protecting
 from witnessmark.errors import Locked, NotFound, Refused, StoreFailure
-from witnessmark.model import AnchorFailed, Entry, key_id
+from witnessmark.model import AnchorFailed, Entry, ObjectStored, key_id
 from witnessmark.record.note import VerifierKey, parse
 
 OTHER = b"another passphrase"
@@ -249,6 +250,56 @@ def test_who_was_revoked_meanwhile_cannot_speak(archive: Archive) -> None:
             grow(other)
         assert caught.value.code == "author"
         assert size(archive) == before
+    in_order(archive)
+
+
+@pytest.mark.parametrize("act", ["dispose", "erase", "disclose"])
+@pytest.mark.parametrize("end", ["revoked", "rotated"])
+def test_a_second_person_whose_key_ended_meanwhile_does_not_count(
+    archive: Archive, act: str, end: str
+) -> None:
+    """They gave their passphrase; then another process ended their key; then it is said."""
+    archive.add_person("Second Person", OTHER, CHEAP)
+    stored = archive.blobs.put(io.BytesIO(b"bytes"))
+    archive.say(ObjectStored(sha256=stored.sha256, size=stored.size, kind="video"))
+    second = protecting.second_person(archive, OTHER)
+    with Archive.open(archive.folder) as other:
+        other.unlock(OTHER)
+        if end == "revoked":
+            key_care.revoke(other, "Second Person", "left")
+        else:
+            key_care.rotate_person(other, "Second Person", b"their new passphrase", CHEAP)
+    acts: dict[str, Callable[[], object]] = {
+        "dispose": lambda: disposing.dispose(
+            archive, [stored.sha256], ground="court_order", reason="r", second=second
+        ),
+        "erase": lambda: protecting.erase(archive, 0, ["person_name"], "r", second=second),
+        "disclose": lambda: protecting.disclose(archive, 0, ["person_name"], "r", second),
+    }
+    before = size(archive)
+    with pytest.raises(Refused) as caught:
+        acts[act]()
+    assert caught.value.code == "author"
+    assert size(archive) == before
+    assert archive.blobs.has(stored.sha256)
+    assert protecting.disclose(archive, 0, ["person_name"], "r")
+    in_order(archive)
+
+
+def test_two_processes_do_not_end_the_last_two_keys(archive: Archive) -> None:
+    """Each looked while the other's key was in force."""
+    first = archive.working_person().person
+    second = archive.add_person("Second Person", OTHER, CHEAP)
+    with Archive.open(archive.folder) as other:
+        other.unlock(SECRET)
+        history = other.history()
+        key_care.revoke(archive, second, "left")
+        other.history = lambda: history  # type: ignore[method-assign] # what it knew before
+        before = size(archive)
+        with pytest.raises(Refused) as caught:
+            key_care.revoke(other, first, "left")
+        assert caught.value.code == "last_person"
+    assert size(archive) == before
     in_order(archive)
 
 
