@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from support.checker import outcome
 from tests.conftest import CHEAP, ROOT, SECRET
@@ -462,6 +463,26 @@ def test_a_backup_during_a_rotation_fits_together(
         copy.unlock(SECRET)
         grow(copy)
         assert holds(copy)
+
+
+def test_values_are_not_sealed_to_a_strangers_key(archive: Archive) -> None:
+    """Somebody without a passphrase wrote their own public key into private.db."""
+    archive.add_person("Second Person", OTHER, CHEAP)
+    right, theirs = archive.keyring.vault_public, X25519PrivateKey.generate()
+    archive._rows.set("vault.public", theirs.public_key().public_bytes_raw())
+    with Archive.open(archive.folder) as changed:
+        for secret in (SECRET, OTHER):
+            with pytest.raises(StoreFailure) as caught:
+                changed.unlock(secret)
+            assert caught.value.code == "vault"
+        assert changed.person is None
+        with pytest.raises(Locked):
+            changed.unlock(b"nobody's passphrase")
+    with pytest.raises(StoreFailure):
+        protecting.second_person(archive, OTHER)
+    archive._rows.set("vault.public", right)
+    archive.unlock(SECRET)
+    in_order(archive)
 
 
 def test_a_damaged_catalog_destroys_no_keys(archive: Archive) -> None:

@@ -206,6 +206,7 @@ class Keyring:
 
         Raises:
             Locked: nobody's.
+            StoreFailure: `vault`: values are sealed to a key that is not the one it opens.
         """
         for person in self.people:
             if among is not None and person not in among:
@@ -218,16 +219,26 @@ class Keyring:
                 vault = self._unwrap(key, _PERSON_VAULT + person)
             except InvalidTag:
                 continue
-            return Unlocked(
-                person,
-                Ed25519PrivateKey.from_private_bytes(signing),
-                X25519PrivateKey.from_private_bytes(vault),
-            )
+            private = X25519PrivateKey.from_private_bytes(vault)
+            self._need_own_vault(private)
+            return Unlocked(person, Ed25519PrivateKey.from_private_bytes(signing), private)
         raise Locked(
             "This passphrase or key file opens nobody's keys here.",
             kept="Nothing was changed.",
             todo="Try again; everything but protected values also works without it.",
         )
+
+    def _need_own_vault(self, private: X25519PrivateKey) -> None:
+        # the public key is not wrapped: whoever can write to the file can put theirs in its place
+        if private.public_key().public_bytes_raw() != self.vault_public:
+            raise StoreFailure(
+                "private.db seals values to a key that is not this archive's.",
+                kept="Nothing was changed. What was sealed before stays readable, with the right "
+                "key in its place.",
+                todo="Collect nothing more. Restore private.db from a backup; names and words that "
+                "were sealed since may be known to whoever changed it.",
+                code="vault",
+            )
 
     def _wrap(self, key: bytes, name: str, value: bytes) -> None:
         nonce = secrets.token_bytes(12)
