@@ -293,9 +293,13 @@ class Archive:
     def say_all(self, said: Sequence[tuple[Statement, tuple[str, ...]]]) -> list[Recorded]:
         """Appends entries together."""
         head = self.journal.head()
-        made = [self._entry(statement, about) for statement, about in said]
-        self.vault.flush(head.size if head else 0)
-        taken = self.journal.append(made, self.project)
+        try:
+            made = [self._entry(statement, about) for statement, about in said]
+            self.vault.flush(head.size if head else 0)
+            taken = self.journal.append(made, self.project)
+        except BaseException:
+            self.vault.discard()
+            raise
         self.vault.settle()
         return taken
 

@@ -64,7 +64,8 @@ class SealedVault:
         self._seen_key = seen_key
         self._private = private
         self._staged: list[SealedValue] = []
-        self._batch = f"{os.getpid()}-{secrets.token_hex(8)}"
+        self._process = os.getpid()
+        self._batch = ""
 
     @property
     def locked(self) -> bool:
@@ -88,12 +89,17 @@ class SealedVault:
     def flush(self, since: int) -> None:
         """See `Vault.flush`."""
         staged, self._staged = self._staged, []
+        self._batch = ""
         if staged:
+            # a name of its own: values whose entries were refused stay unsettled, to be swept
+            self._batch = f"{self._process}-{secrets.token_hex(8)}"
             self._rows.add(staged, self._batch, since)
 
     def settle(self) -> None:
         """See `Vault.settle`."""
-        self._rows.settle(self._batch)
+        if self._batch:
+            self._rows.settle(self._batch)
+        self._batch = ""
 
     def discard(self) -> None:
         """See `Vault.discard`."""
