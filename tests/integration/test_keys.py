@@ -465,6 +465,24 @@ def test_a_backup_during_a_rotation_fits_together(
         assert holds(copy)
 
 
+def test_a_new_passphrase_is_long_enough_and_ones_own(archive: Archive) -> None:
+    """Else all that the one does is signed by the other."""
+    archive.add_person("Second Person", OTHER, CHEAP)
+    before = size(archive)
+    for secret in (SECRET, OTHER, b"", b"x" * 7):
+        with pytest.raises(Refused) as caught:
+            archive.add_person("Third Person", secret, CHEAP)
+        assert caught.value.code == "secret"
+    for secret in (OTHER, b"", b"x" * 7):
+        with pytest.raises(Refused) as caught:
+            key_care.rotate_person(archive, "Canary Person", secret, CHEAP)
+        assert caught.value.code == "secret"
+    assert size(archive) == before
+    key_care.rotate_person(archive, "Canary Person", SECRET, CHEAP)
+    archive.add_person("Third Person", b"x" * 8, CHEAP)
+    in_order(archive)
+
+
 def test_values_are_not_sealed_to_a_strangers_key(archive: Archive) -> None:
     """Somebody without a passphrase wrote their own public key into private.db."""
     archive.add_person("Second Person", OTHER, CHEAP)

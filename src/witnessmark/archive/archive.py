@@ -223,7 +223,7 @@ class Archive:
         try:
             return self.keyring.unlock(secret, in_force)
         except Locked:
-            if (others := set(self.keyring.people) - in_force) and self._opens(secret, others):
+            if (others := set(self.keyring.people) - in_force) and self.opens(secret, others):
                 raise Refused(
                     "The key that this opens is not in force: it was replaced or revoked.",
                     kept="Nothing was changed.",
@@ -232,7 +232,8 @@ class Archive:
                 ) from None
             raise
 
-    def _opens(self, secret: bytes, people: set[str]) -> bool:
+    def opens(self, secret: bytes, people: set[str]) -> bool:
+        """Whether `secret` opens the keys of one of `people` (key ids)."""
         try:
             self.keyring.unlock(secret, people)
         except Locked:
@@ -319,8 +320,14 @@ class Archive:
         return entries.sign(bare, self.origin, person.signing)
 
     def add_person(self, name: str, secret: bytes, kdf: Kdf | None = None) -> str:
-        """Gives a further person keys under their own secret; their key id. Raises `Locked`."""
+        """Gives a further person keys under their own secret; their key id.
+
+        Raises:
+            Locked: nobody is at work.
+            Refused: the secret is too short, or opens somebody's keys already.
+        """
         person, head = self.working_person(), self.journal.head()
+        key_care.check_secret(self, secret)
         since = head.size if head else 0
         with key_care.settling(self):
             added = self.keyring.coming_person(secret, person.vault, kdf or Kdf(), since)

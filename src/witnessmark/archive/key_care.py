@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 TRUST = "trust.txt"
 REASONS = ("lost", "stolen", "left", "superseded")
+#: Bytes. NIST SP 800-63B, section 5.1.1.2, asks for 8 characters at least.
+MIN_SECRET = 8
 _UNCHANGED = "Nothing was changed."
 SignNote = Callable[[Checkpoint], bytes]
 
@@ -192,7 +194,7 @@ def rotate_person(archive: Archive, who: str, secret: bytes, kdf: Kdf | None = N
         kdf: cost of guessing it.
 
     Raises:
-        Refused: `who` is somebody else.
+        Refused: `who` is somebody else, or the secret is too short, or opens somebody else's keys.
     """
     person = archive.working_person()
     if resolve(archive, who) != person.person:
@@ -203,6 +205,7 @@ def rotate_person(archive: Archive, who: str, secret: bytes, kdf: Kdf | None = N
             "then 'keys --add-person'.",
             code="rotation",
         )
+    check_secret(archive, secret, person.person)
     old = archive.history().people[person.person]
     head = archive.journal.head()
     assert head is not None
@@ -215,6 +218,29 @@ def rotate_person(archive: Archive, who: str, secret: bytes, kdf: Kdf | None = N
         archive.say(statement, (person.person, coming.person))
     archive.unlock(secret)
     return coming.person
+
+
+def check_secret(archive: Archive, secret: bytes, holder: str = "") -> None:
+    """Refuses a new passphrase that is too short, or that opens the keys of anybody but `holder`.
+
+    What two people open with one passphrase is signed by whoever is found first.
+    """
+    if len(secret) < MIN_SECRET:
+        raise Refused(
+            f"The new passphrase has fewer than {MIN_SECRET} characters.",
+            kept=_UNCHANGED,
+            todo="Choose a longer one, or a key file.",
+            code="secret",
+        )
+    states = archive.queries.people()
+    if archive.opens(secret, {k for k, v in states.items() if v == "active"} - {holder}):
+        raise Refused(
+            "This passphrase or key file is somebody else's here already.",
+            kept=_UNCHANGED,
+            todo="Each person has their own. Whose it is can put another in its place: "
+            "'witnessmark keys rotate --person'.",
+            code="secret",
+        )
 
 
 def revoke(archive: Archive, who: str, reason: str, suspect_after: int | None = None) -> str:
