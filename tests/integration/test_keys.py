@@ -503,6 +503,35 @@ def test_values_are_not_sealed_to_a_strangers_key(archive: Archive) -> None:
     in_order(archive)
 
 
+@pytest.mark.parametrize("value", [b"", b"\x00", b"{}", b"[]", b'{"salt": "00", "time": 0}'])
+def test_damaged_rows_are_said(archive: Archive, tmp_path: Path, value: bytes) -> None:
+    """A sentence for each, and somebody whose own row is whole is not locked out."""
+    backing_up.backup(archive, tmp_path / "copy")
+    second = archive.add_person("Second Person", OTHER, CHEAP)
+    rows, first = archive._rows, archive.working_person().person
+    place = rows.names("kept.place.")[0]
+    with Archive.open(archive.folder) as opened:
+        opened.unlock(SECRET)
+        acts: dict[str, Callable[[], object]] = {
+            place: lambda: opened.vault.kept("place."),
+            f"kdf.{first}": lambda: opened.unlock(SECRET),
+            "archive.seed": lambda: opened.author,
+            "vault.public": lambda: Archive.open(archive.folder),
+        }
+        for name, act in acts.items():
+            good = rows.get(name)
+            assert good is not None
+            rows.set(name, value)
+            with pytest.raises(StoreFailure) as caught:
+                act()
+            assert name in caught.value.what
+            assert "backup" in caught.value.todo
+            if name.startswith("kdf."):
+                assert opened.unlock(OTHER).person == second
+            rows.set(name, good)
+    in_order(archive)
+
+
 def test_a_damaged_catalog_destroys_no_keys(archive: Archive) -> None:
     archive.add_person("Second Person", OTHER, CHEAP)
     people = set(archive.keyring.people)
