@@ -338,6 +338,22 @@ def test_doubt_is_a_signed_statement(
     in_order(archive)
 
 
+def test_nobody_is_made_to_say_why(archive: Archive) -> None:
+    """A key that was only replaced: doubt revokes it, for the reason that the person gives."""
+    old = archive.author
+    key_care.rotate_archive(archive)
+    before = size(archive)
+    for reason in ("", "whim"):
+        with pytest.raises(Refused) as caught:
+            key_care.suspect(archive, old, 1, reason)
+        assert "--reason" in caught.value.todo
+    assert size(archive) == before
+    key_care.suspect(archive, old, 1, "superseded")
+    (known,) = [each for each in key_care.known(archive) if each.key == old]
+    assert (known.state, known.reason, known.suspect_after) == ("revoked", "superseded", 1)
+    in_order(archive)
+
+
 # --- killed at every step ------------------------------------------------------------------------
 
 _VICTIM = """

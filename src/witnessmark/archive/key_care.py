@@ -287,13 +287,14 @@ def revoke(archive: Archive, who: str, reason: str, suspect_after: int | None = 
     return key
 
 
-def suspect(archive: Archive, who: str, after: int) -> str:
+def suspect(archive: Archive, who: str, after: int, reason: str = "") -> str:
     """Calls into doubt what a key that is no longer in force signed from a size on; its key id.
 
-    Of several statements about one key, the smallest size counts.
+    Of several statements about one key, the smallest size counts. A key that was only replaced is
+    revoked by this, for `reason`.
 
     Raises:
-        Refused: the key is still in force.
+        Refused: the key is still in force; or it was never revoked and no reason is given.
     """
     archive.working_person()
     key, history = resolve(archive, who), archive.history()
@@ -306,8 +307,15 @@ def suspect(archive: Archive, who: str, after: int) -> str:
             "archive's: first 'keys rotate --archive-key'.",
             code="in_force",
         )
-    reasons = {each.key: each.reason for each in known(archive)}
-    reason = reasons.get(key) or "stolen"
+    reason = reason or next(each.reason for each in known(archive) if each.key == key)
+    if not reason:
+        raise Refused(
+            "This key was replaced, and nobody revoked it: calling it into doubt revokes it.",
+            kept=_UNCHANGED,
+            todo=f"Say why with --reason: {', '.join(REASONS)}.",
+            code="reason",
+        )
+    _check_reason(reason)
     archive.say(KeyRevoked(key=KeyId(key), reason=Token(reason), suspect_after=after), (key,))
     return key
 
