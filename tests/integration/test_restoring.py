@@ -20,11 +20,13 @@ from tests.integration.test_auditing import at, spoil
 from tests.integration.test_backup import more
 from tests.integration.test_cli import Program, program  # noqa: F401 - a fixture
 from tests.integration.test_collecting import collect, folder, holds, size  # noqa: F401 - a fixture
+from tests.integration.test_cosigning import by_stick, grow, trusting, watching
 from tests.integration.test_packages import hand_over
 from witnessmark.archive import (
     Archive,
     auditing,
     backing_up,
+    cosigning,
     disposing,
     protecting,
     restoring,
@@ -349,3 +351,31 @@ def test_killed_at_any_moment_there_is_all_of_it_or_nothing(
     if not (tmp_path / "new").exists():
         assert json.loads(program("restore", "copy", "new", "--json"))["size"] > 40
     assert program.json("check", "--archive", "new")["problems"] == []
+
+
+def test_a_witness_of_lost_entries_is_explained(
+    archive: Archive, new_archive: Callable[[str], Archive], copy: Path, into: Path, tmp_path: Path
+) -> None:
+    """It refuses for ever, and the sentences name the restore before a thief."""
+    partner = new_archive("partner")
+    archive = trusting(archive, ("B", watching(partner, "A", archive.trust)))
+    grow(archive, 2)
+    backing_up.backup(archive, copy)
+    stood = size(archive)
+    grow(archive, 2)
+    cosigning.take(archive, by_stick(archive, partner, tmp_path / "stick"))
+    archive.close()
+    restoring.restore(copy, into)
+    with Archive.open(into) as again:
+        again.unlock(SECRET)
+        grow(again, 4, "otherwise")
+        answer = by_stick(again, partner, tmp_path / "stick", old=stood + 2)
+        for _ in range(2):
+            with pytest.raises(Refused) as caught:
+                cosigning.take(again, answer)
+            assert caught.value.code == "fork"
+            assert f"restored at size {stood}" in caught.value.what
+            assert "never signs this record again" in caught.value.todo
+            assert "rotate" not in caught.value.todo
+    # a checkpoint from before the restored one is not explained by it
+    assert "restored" not in cosigning.fork_error(stood, 9, stood).what
