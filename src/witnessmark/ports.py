@@ -326,11 +326,12 @@ class Vault(Protocol):
     def flush(self, since: int) -> None:
         """Makes all values given to `protect` durable; `since` is the record's size now.
 
-        Call before appending their entries; what was flushed before is settled by this.
+        Call before appending their entries. What was flushed before and not settled stays
+        unsettled: its entries were refused, and it is swept when this process is gone.
         """
 
     def settle(self) -> None:
-        """The entries of all flushed values are in the record now."""
+        """The entries of the values flushed last are in the record now."""
 
     def open(self, ref: Protected) -> Opened:
         """The value. Raises `Locked`, `Erased`, or `NotFound` when the vault never had it."""
@@ -366,8 +367,7 @@ class PrivateRows(Protocol):
     def add(self, values: Sequence[SealedValue], batch: str, since: int) -> None:
         """Keeps values durably as `batch`, unsettled since entry `since`.
 
-        A value with a tombstone that is there by now is left out. Earlier unsettled rows of the
-        same batch name are settled by this.
+        A value with a tombstone that is there by now is left out.
         """
 
     def value(self, commitment: bytes) -> bytes | None:

@@ -33,7 +33,6 @@ class MemoryRows:
         self._secrets.pop(name, None)
 
     def add(self, values: Sequence[SealedValue], batch: str, since: int) -> None:
-        self._unsettled.pop(batch, None)
         kept = [each for each in values if self._tombstones.isdisjoint(each.tombstones)]
         self._values |= {each.commitment: each.sealed for each in kept}
         if kept:
@@ -91,9 +90,11 @@ def test_values_stay_unsettled_until_they_are_settled(rows: PrivateRows) -> None
     assert [(b, s, sorted(c)) for b, s, c in rows.unsettled()] == [
         ("batch", 7, [bytes([1]) * 32, bytes([2]) * 32])
     ]
-    rows.add([value(3)], "batch", 9)
-    assert [(b, s, c) for b, s, c in rows.unsettled()] == [("batch", 9, [bytes([3]) * 32])]
+    rows.add([value(3)], "another", 9)
+    assert sorted(b for b, _, _ in rows.unsettled()) == ["another", "batch"]
     rows.settle("batch")
+    assert [(b, s, c) for b, s, c in rows.unsettled()] == [("another", 9, [bytes([3]) * 32])]
+    rows.settle("another")
     assert rows.unsettled() == []
     assert len(list(rows.values())) == 3
 

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from support.exports import Chat, Post, telegram_html, telegram_json
-from tests.conftest import SECRET
+from tests.conftest import CHEAP, SCOPE, SECRET
 from witnessmark import settings
 from witnessmark.archive import Archive, checking, collecting
 from witnessmark.collection.run import Channel
+from witnessmark.custody.vault import commitments
 from witnessmark.errors import BadInput, Locked, StoreFailure
-from witnessmark.model import RunRecorded, SightingRecorded, Tally
+from witnessmark.model import RunRecorded, ScopeChanged, SightingRecorded, Tally
 
 
 def collect(archive: Archive, where: Path, party: str = "unknown") -> RunRecorded:
@@ -334,10 +335,47 @@ def test_values_of_entries_that_never_came_are_swept(archive: Archive) -> None:
     """A process that died between the vault and the record leaves no name behind."""
     ref = archive.vault.protect("author", "never recorded")
     rows = archive._rows
-    archive.vault._batch = "999999999-dead"
+    archive.vault._process = 999999999
     archive.vault.flush(size(archive))
     assert rows.value(bytes.fromhex(ref.commitment))
     with Archive.open(archive.folder):
         pass
     assert rows.value(bytes.fromhex(ref.commitment)) is None
     assert not rows.unsettled()
+
+
+@pytest.mark.parametrize("refused", ["before it is signed", "by the record", "while collecting"])
+def test_values_of_refused_entries_are_swept_although_others_came(
+    archive: Archive,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    refused: str,
+) -> None:
+    """The same process says something else after the refusal, then it ends."""
+    archive.vault._process = 999999999  # as the next process will see this one
+
+    def full(*_: object) -> None:
+        raise StoreFailure("The disk is full.", code="disk_full")
+
+    def say() -> None:
+        archive.protect("name", "Refused Name")
+        archive.say(ScopeChanged(scope=SCOPE, reason="r"))
+
+    with monkeypatch.context() as broken:
+        if refused == "before it is signed":
+            broken.setattr(archive, "person", None)
+        else:
+            broken.setattr(archive.journal, "append", full)
+        act = (lambda: collect(archive, folder)) if refused == "while collecting" else say
+        with pytest.raises((StoreFailure, Locked)):
+            act()
+    archive.add_person("Second Person", b"another passphrase", CHEAP)
+    said = {
+        bytes.fromhex(ref.commitment)
+        for each in archive.journal.read()
+        for ref in commitments(each).values()
+    }
+    with Archive.open(archive.folder):
+        pass
+    assert {commitment for commitment, _ in archive._rows.values()} == said
+    assert not archive._rows.unsettled()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sqlite3
@@ -11,14 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from support.checker import outcome
 from tests.conftest import CHEAP, ROOT, SECRET
 from tests.integration.test_collecting import collect, folder, holds, size  # noqa: F401 - a fixture
 from tests.integration.test_cosigning import grow
-from witnessmark.archive import Archive, backing_up, checking, key_care, protecting
+from witnessmark.archive import Archive, backing_up, checking, disposing, key_care, protecting
 from witnessmark.errors import Locked, NotFound, Refused, StoreFailure
-from witnessmark.model import AnchorFailed, Entry, key_id
+from witnessmark.model import AnchorFailed, Entry, ObjectStored, key_id
 from witnessmark.record.note import VerifierKey, parse
 
 OTHER = b"another passphrase"
@@ -252,6 +254,56 @@ def test_who_was_revoked_meanwhile_cannot_speak(archive: Archive) -> None:
     in_order(archive)
 
 
+@pytest.mark.parametrize("act", ["dispose", "erase", "disclose"])
+@pytest.mark.parametrize("end", ["revoked", "rotated"])
+def test_a_second_person_whose_key_ended_meanwhile_does_not_count(
+    archive: Archive, act: str, end: str
+) -> None:
+    """They gave their passphrase; then another process ended their key; then it is said."""
+    archive.add_person("Second Person", OTHER, CHEAP)
+    stored = archive.blobs.put(io.BytesIO(b"bytes"))
+    archive.say(ObjectStored(sha256=stored.sha256, size=stored.size, kind="video"))
+    second = protecting.second_person(archive, OTHER)
+    with Archive.open(archive.folder) as other:
+        other.unlock(OTHER)
+        if end == "revoked":
+            key_care.revoke(other, "Second Person", "left")
+        else:
+            key_care.rotate_person(other, "Second Person", b"their new passphrase", CHEAP)
+    acts: dict[str, Callable[[], object]] = {
+        "dispose": lambda: disposing.dispose(
+            archive, [stored.sha256], ground="court_order", reason="r", second=second
+        ),
+        "erase": lambda: protecting.erase(archive, 0, ["person_name"], "r", second=second),
+        "disclose": lambda: protecting.disclose(archive, 0, ["person_name"], "r", second),
+    }
+    before = size(archive)
+    with pytest.raises(Refused) as caught:
+        acts[act]()
+    assert caught.value.code == "author"
+    assert size(archive) == before
+    assert archive.blobs.has(stored.sha256)
+    assert protecting.disclose(archive, 0, ["person_name"], "r")
+    in_order(archive)
+
+
+def test_two_processes_do_not_end_the_last_two_keys(archive: Archive) -> None:
+    """Each looked while the other's key was in force."""
+    first = archive.working_person().person
+    second = archive.add_person("Second Person", OTHER, CHEAP)
+    with Archive.open(archive.folder) as other:
+        other.unlock(SECRET)
+        history = other.history()
+        key_care.revoke(archive, second, "left")
+        other.history = lambda: history  # type: ignore[method-assign] # what it knew before
+        before = size(archive)
+        with pytest.raises(Refused) as caught:
+            key_care.revoke(other, first, "left")
+        assert caught.value.code == "last_person"
+    assert size(archive) == before
+    in_order(archive)
+
+
 def test_doubt_is_a_signed_statement(
     archive: Archive,
     folder: Path,  # noqa: F811 - the fixture
@@ -285,6 +337,22 @@ def test_doubt_is_a_signed_statement(
     assert (known[thief].suspect_after, known[thief].reason) == (1, "stolen")
     with pytest.raises(Refused):
         key_care.suspect(archive, thief, size(archive) + 1)
+    in_order(archive)
+
+
+def test_nobody_is_made_to_say_why(archive: Archive) -> None:
+    """A key that was only replaced: doubt revokes it, for the reason that the person gives."""
+    old = archive.author
+    key_care.rotate_archive(archive)
+    before = size(archive)
+    for reason in ("", "whim"):
+        with pytest.raises(Refused) as caught:
+            key_care.suspect(archive, old, 1, reason)
+        assert "--reason" in caught.value.todo
+    assert size(archive) == before
+    key_care.suspect(archive, old, 1, "superseded")
+    (known,) = [each for each in key_care.known(archive) if each.key == old]
+    assert (known.state, known.reason, known.suspect_after) == ("revoked", "superseded", 1)
     in_order(archive)
 
 
@@ -413,6 +481,73 @@ def test_a_backup_during_a_rotation_fits_together(
         copy.unlock(SECRET)
         grow(copy)
         assert holds(copy)
+
+
+def test_a_new_passphrase_is_long_enough_and_ones_own(archive: Archive) -> None:
+    """Else all that the one does is signed by the other."""
+    archive.add_person("Second Person", OTHER, CHEAP)
+    before = size(archive)
+    for secret in (SECRET, OTHER, b"", b"x" * 7):
+        with pytest.raises(Refused) as caught:
+            archive.add_person("Third Person", secret, CHEAP)
+        assert caught.value.code == "secret"
+    for secret in (OTHER, b"", b"x" * 7):
+        with pytest.raises(Refused) as caught:
+            key_care.rotate_person(archive, "Canary Person", secret, CHEAP)
+        assert caught.value.code == "secret"
+    assert size(archive) == before
+    key_care.rotate_person(archive, "Canary Person", SECRET, CHEAP)
+    archive.add_person("Third Person", b"x" * 8, CHEAP)
+    in_order(archive)
+
+
+def test_values_are_not_sealed_to_a_strangers_key(archive: Archive) -> None:
+    """Somebody without a passphrase wrote their own public key into private.db."""
+    archive.add_person("Second Person", OTHER, CHEAP)
+    right, theirs = archive.keyring.vault_public, X25519PrivateKey.generate()
+    archive._rows.set("vault.public", theirs.public_key().public_bytes_raw())
+    with Archive.open(archive.folder) as changed:
+        for secret in (SECRET, OTHER):
+            with pytest.raises(StoreFailure) as caught:
+                changed.unlock(secret)
+            assert caught.value.code == "vault"
+        assert changed.person is None
+        with pytest.raises(Locked):
+            changed.unlock(b"nobody's passphrase")
+    with pytest.raises(StoreFailure):
+        protecting.second_person(archive, OTHER)
+    archive._rows.set("vault.public", right)
+    archive.unlock(SECRET)
+    in_order(archive)
+
+
+@pytest.mark.parametrize("value", [b"", b"\x00", b"{}", b"[]", b'{"salt": "00", "time": 0}'])
+def test_damaged_rows_are_said(archive: Archive, tmp_path: Path, value: bytes) -> None:
+    """A sentence for each, and somebody whose own row is whole is not locked out."""
+    backing_up.backup(archive, tmp_path / "copy")
+    second = archive.add_person("Second Person", OTHER, CHEAP)
+    rows, first = archive._rows, archive.working_person().person
+    place = rows.names("kept.place.")[0]
+    with Archive.open(archive.folder) as opened:
+        opened.unlock(SECRET)
+        acts: dict[str, Callable[[], object]] = {
+            place: lambda: opened.vault.kept("place."),
+            f"kdf.{first}": lambda: opened.unlock(SECRET),
+            "archive.seed": lambda: opened.author,
+            "vault.public": lambda: Archive.open(archive.folder),
+        }
+        for name, act in acts.items():
+            good = rows.get(name)
+            assert good is not None
+            rows.set(name, value)
+            with pytest.raises(StoreFailure) as caught:
+                act()
+            assert name in caught.value.what
+            assert "backup" in caught.value.todo
+            if name.startswith("kdf."):
+                assert opened.unlock(OTHER).person == second
+            rows.set(name, good)
+    in_order(archive)
 
 
 def test_a_damaged_catalog_destroys_no_keys(archive: Archive) -> None:

@@ -22,6 +22,7 @@ from tests.integration.test_auditing import at, spoil
 from tests.integration.test_backup import more
 from tests.integration.test_cli import Program, program  # noqa: F401 - a fixture
 from tests.integration.test_collecting import collect, folder, holds, size  # noqa: F401 - a fixture
+from tests.integration.test_cosigning import by_stick, grow, trusting, watching
 from tests.integration.test_packages import hand_over
 from witnessmark import settings
 from witnessmark.anchoring.certificates import from_pem
@@ -29,6 +30,7 @@ from witnessmark.archive import (
     Archive,
     auditing,
     backing_up,
+    cosigning,
     disposing,
     key_care,
     protecting,
@@ -412,3 +414,31 @@ def test_keys_before_are_told_to_receivers_again(filled: Archive, copy: Path, in
     told = (into / "trust.txt").read_text()
     assert "# before" in told
     assert told == (filled.folder / "trust.txt").read_text()
+
+
+def test_a_witness_of_lost_entries_is_explained(
+    archive: Archive, new_archive: Callable[[str], Archive], copy: Path, into: Path, tmp_path: Path
+) -> None:
+    """It refuses for ever, and the sentences name the restore before a thief."""
+    partner = new_archive("partner")
+    archive = trusting(archive, ("B", watching(partner, "A", archive.trust)))
+    grow(archive, 2)
+    backing_up.backup(archive, copy)
+    stood = size(archive)
+    grow(archive, 2)
+    cosigning.take(archive, by_stick(archive, partner, tmp_path / "stick"))
+    archive.close()
+    restoring.restore(copy, into)
+    with Archive.open(into) as again:
+        again.unlock(SECRET)
+        grow(again, 4, "otherwise")
+        answer = by_stick(again, partner, tmp_path / "stick", old=stood + 2)
+        for _ in range(2):
+            with pytest.raises(Refused) as caught:
+                cosigning.take(again, answer)
+            assert caught.value.code == "fork"
+            assert f"restored at size {stood}" in caught.value.what
+            assert "never signs this record again" in caught.value.todo
+            assert "rotate" not in caught.value.todo
+    # a checkpoint from before the restored one is not explained by it
+    assert "restored" not in cosigning.fork_error(stood, 9, stood).what

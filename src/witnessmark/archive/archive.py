@@ -224,7 +224,7 @@ class Archive:
         try:
             return self.keyring.unlock(secret, in_force)
         except Locked:
-            if (others := set(self.keyring.people) - in_force) and self._opens(secret, others):
+            if (others := set(self.keyring.people) - in_force) and self.opens(secret, others):
                 raise Refused(
                     "The key that this opens is not in force: it was replaced or revoked.",
                     kept="Nothing was changed.",
@@ -233,7 +233,8 @@ class Archive:
                 ) from None
             raise
 
-    def _opens(self, secret: bytes, people: set[str]) -> bool:
+    def opens(self, secret: bytes, people: set[str]) -> bool:
+        """Whether `secret` opens the keys of one of `people` (key ids)."""
         try:
             self.keyring.unlock(secret, people)
         except Locked:
@@ -303,14 +304,18 @@ class Archive:
                 these entries; when it raises, nothing is appended.
         """
         head = self.journal.head()
-        made = [self._entry(statement, about) for statement, about in said]
-        self.vault.flush(head.size if head else 0)
 
         def project(connection: Any, taken: Sequence[Recorded]) -> None:
             look(taken[0].index)
             self.project(connection, taken)
 
-        taken = self.journal.append(made, project)
+        try:
+            made = [self._entry(statement, about) for statement, about in said]
+            self.vault.flush(head.size if head else 0)
+            taken = self.journal.append(made, project)
+        except BaseException:
+            self.vault.discard()
+            raise
         self.vault.settle()
         return taken
 
@@ -330,8 +335,14 @@ class Archive:
         return entries.sign(bare, self.origin, person.signing)
 
     def add_person(self, name: str, secret: bytes, kdf: Kdf | None = None) -> str:
-        """Gives a further person keys under their own secret; their key id. Raises `Locked`."""
+        """Gives a further person keys under their own secret; their key id.
+
+        Raises:
+            Locked: nobody is at work.
+            Refused: the secret is too short, or opens somebody's keys already.
+        """
         person, head = self.working_person(), self.journal.head()
+        key_care.check_secret(self, secret)
         since = head.size if head else 0
         with key_care.settling(self):
             added = self.keyring.coming_person(secret, person.vault, kdf or Kdf(), since)
@@ -429,7 +440,7 @@ def _fill(folder: Path, scope: Scope, person_name: str, secret: bytes, kdf: Kdf)
         archive.vault.flush(0)
         archive.journal.append([entries.sign(bare, origin, person.signing)], archive.project)
         archive.vault.settle()
-        key_care._write_trust(archive, key)
+        key_care.write_trust(archive, key)
     sync_folder(folder)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from witnessmark.anchoring.http import Door, NoAnswer
+from witnessmark.archive import restoring
 from witnessmark.archive.archive import Archive
 from witnessmark.errors import BadInput, BadRecord, NotFound, Refused
 from witnessmark.model import Attachment, CosignatureReceived, ForkReported
@@ -54,12 +55,32 @@ class Compared:
     witnesses: tuple[str, ...] = ()
 
 
-def fork_error(size: int, entry: int) -> Refused:
-    """The sentences for a checkpoint under our key that is not of our record."""
-    return Refused(
+def fork_error(size: int, entry: int, restored: object = None) -> Refused:
+    """The sentences for a checkpoint under our key that is not of our record.
+
+    Args:
+        size: of that checkpoint.
+        entry: where the record says so.
+        restored: size at which this archive was restored, if it was.
+    """
+    what = (
         f"FORK: somebody holds a checkpoint of {size} entries under this archive's key, and it "
-        "contradicts this record.",
-        kept=f"Both roots and the note are in the record, entry {entry}.",
+        "contradicts this record."
+    )
+    kept = f"Both roots and the note are in the record, entry {entry}."
+    if isinstance(restored, int) and restored < size:
+        return Refused(
+            f"{what} This archive was restored at size {restored}, and what had come after that "
+            "was lost: a contradiction is expected.",
+            kept=kept,
+            todo="Make sure that they saw it before the loss; if not, somebody else signs with "
+            "this archive's key. A witness that saw it never signs this record again: ask others, "
+            "or begin a new archive and hand this one over as a package.",
+            code="fork",
+        )
+    return Refused(
+        what,
+        kept=kept,
         todo="Somebody signs with this archive's key, or this folder is one of two that went on "
         "apart. Stop collecting into it, tell your partners, compare the folders and backups "
         "('witnessmark log'); if the key was stolen: 'witnessmark keys rotate --archive-key', then "
@@ -190,7 +211,11 @@ def take(archive: Archive, data: bytes) -> list[Taken]:
             witness refused.
     """
     if len(data) > MAX_NOTE:
-        raise BadInput("This is too large for an answer of a witness.", kept=_NOTHING)
+        raise BadInput(
+            "This is too large for an answer of a witness.",
+            kept=_NOTHING,
+            todo="Is it the file that 'witnessmark witness sign' wrote at the partner's?",
+        )
     try:
         answer = Answer.parse(data)
         if answer.status is not Status.COSIGNED:
@@ -345,13 +370,21 @@ def compare(archive: Archive, data: bytes) -> Compared:
             more entries than we have.
     """
     if len(data) > MAX_NOTE:
-        raise BadInput("This is too large for a checkpoint.", kept=_NOTHING)
+        raise BadInput(
+            "This is too large for a checkpoint.",
+            kept=_NOTHING,
+            todo="A checkpoint has a few lines: is it another file, a package perhaps?",
+        )
     head = archive.journal.head()
     assert head is not None
     try:
         note, shown = read_checkpoint(data)
     except BadRecord as error:
-        raise BadInput(f"This is no checkpoint: {error.what}", kept=_NOTHING) from error
+        raise BadInput(
+            f"This is no checkpoint: {error.what}",
+            kept=_NOTHING,
+            todo="Let them send the checkpoint again, as a file and unchanged.",
+        ) from error
     if shown.origin != head.origin:
         raise BadInput(
             f"This is a checkpoint of {shown.origin[:80]}, and this archive is {head.origin}.",
@@ -365,12 +398,14 @@ def compare(archive: Archive, data: bytes) -> Compared:
         raise BadInput(
             f"No key of this archive signed this checkpoint: it proves nothing. ({error.what})",
             kept=_NOTHING,
+            todo="Was it changed on its way? Let them send it again; else it can be left alone.",
         ) from error
     if shown.size > head.size:
         raise _ahead("Whoever made this file", shown.size, head.size)
     if our_root(archive, shown.size) != shown.root:
         entry = _report(archive, shown, _evidence(data, keys))
-        raise fork_error(shown.size, entry)
+        restored = restoring.stands(archive.folder) or {}
+        raise fork_error(shown.size, entry, restored.get("size"))
     return Compared(shown.size, witnesses=_signers(archive, note.text, note.signatures))
 
 

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 TRUST = "trust.txt"
 REASONS = ("lost", "stolen", "left", "superseded")
+#: Bytes. NIST SP 800-63B, section 5.1.1.2, asks for 8 characters at least.
+MIN_SECRET = 8
 _UNCHANGED = "Nothing was changed."
 SignNote = Callable[[Checkpoint], bytes]
 
@@ -107,11 +109,11 @@ def _settle_archive(archive: Archive, alive: Callable[[str], bool]) -> None:
         name for name, each in waiting.items() if _public(each) == _public(key) or not alive(name)
     ]
     if done:
-        _write_trust(archive, VerifierKey(archive.origin, _public(key)))
+        write_trust(archive, VerifierKey(archive.origin, _public(key)))
         archive.keyring.settle_archive(key, done)
 
 
-def _write_trust(archive: Archive, key: VerifierKey) -> None:
+def write_trust(archive: Archive, key: VerifierKey) -> None:
     """Puts the key into the file for receivers, with those before it as comments."""
     lines = ["# give this line by another way", str(key)]
     for _, each in reversed(archive.history().archive_keys):
@@ -192,7 +194,7 @@ def rotate_person(archive: Archive, who: str, secret: bytes, kdf: Kdf | None = N
         kdf: cost of guessing it.
 
     Raises:
-        Refused: `who` is somebody else.
+        Refused: `who` is somebody else, or the secret is too short, or opens somebody else's keys.
     """
     person = archive.working_person()
     if resolve(archive, who) != person.person:
@@ -203,6 +205,7 @@ def rotate_person(archive: Archive, who: str, secret: bytes, kdf: Kdf | None = N
             "then 'keys --add-person'.",
             code="rotation",
         )
+    check_secret(archive, secret, person.person)
     old = archive.history().people[person.person]
     head = archive.journal.head()
     assert head is not None
@@ -215,6 +218,29 @@ def rotate_person(archive: Archive, who: str, secret: bytes, kdf: Kdf | None = N
         archive.say(statement, (person.person, coming.person))
     archive.unlock(secret)
     return coming.person
+
+
+def check_secret(archive: Archive, secret: bytes, holder: str = "") -> None:
+    """Refuses a new passphrase that is too short, or that opens the keys of anybody but `holder`.
+
+    What two people open with one passphrase is signed by whoever is found first.
+    """
+    if len(secret) < MIN_SECRET:
+        raise Refused(
+            f"The new passphrase has fewer than {MIN_SECRET} characters.",
+            kept=_UNCHANGED,
+            todo="Choose a longer one, or a key file.",
+            code="secret",
+        )
+    states = archive.queries.people()
+    if archive.opens(secret, {k for k, v in states.items() if v == "active"} - {holder}):
+        raise Refused(
+            "This passphrase or key file is somebody else's here already.",
+            kept=_UNCHANGED,
+            todo="Each person has their own. Whose it is can put another in its place: "
+            "'witnessmark keys rotate --person'.",
+            code="secret",
+        )
 
 
 def revoke(archive: Archive, who: str, reason: str, suspect_after: int | None = None) -> str:
@@ -261,13 +287,14 @@ def revoke(archive: Archive, who: str, reason: str, suspect_after: int | None = 
     return key
 
 
-def suspect(archive: Archive, who: str, after: int) -> str:
+def suspect(archive: Archive, who: str, after: int, reason: str = "") -> str:
     """Calls into doubt what a key that is no longer in force signed from a size on; its key id.
 
-    Of several statements about one key, the smallest size counts.
+    Of several statements about one key, the smallest size counts. A key that was only replaced is
+    revoked by this, for `reason`.
 
     Raises:
-        Refused: the key is still in force.
+        Refused: the key is still in force; or it was never revoked and no reason is given.
     """
     archive.working_person()
     key, history = resolve(archive, who), archive.history()
@@ -280,8 +307,15 @@ def suspect(archive: Archive, who: str, after: int) -> str:
             "archive's: first 'keys rotate --archive-key'.",
             code="in_force",
         )
-    reasons = {each.key: each.reason for each in known(archive)}
-    reason = reasons.get(key) or "stolen"
+    reason = reason or next(each.reason for each in known(archive) if each.key == key)
+    if not reason:
+        raise Refused(
+            "This key was replaced, and nobody revoked it: calling it into doubt revokes it.",
+            kept=_UNCHANGED,
+            todo=f"Say why with --reason: {', '.join(REASONS)}.",
+            code="reason",
+        )
+    _check_reason(reason)
     archive.say(KeyRevoked(key=KeyId(key), reason=Token(reason), suspect_after=after), (key,))
     return key
 

@@ -200,7 +200,7 @@ def _build(
         if objects.bad and not incomplete:
             raise _damaged(objects.bad, backup, building)
         at = archive.journal.entry(head.size - 1).entry.at
-        key_care._write_trust(archive, archive.history().archive_key)
+        key_care.write_trust(archive, archive.history().archive_key)
     _put_beside(backup, building, head)
     shutil.rmtree(building / "derived")
     for name in DATABASES:

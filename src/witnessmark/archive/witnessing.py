@@ -12,6 +12,16 @@ from witnessmark.record.note import is_key_name
 from witnessmark.record.witnessing import MAX_REQUEST, Answer, Status, read_checkpoint
 from witnessmark.stores.durable import write_file
 
+#: What whoever runs the witness does about a refusal.
+_TODO = {
+    Status.UNKNOWN: "Is it a partner's record? 'witnessmark witness add NAME KEY', then sign "
+    "again.",
+    Status.UNSIGNED: "Did they rotate their key? Get their new line by another way, 'witnessmark "
+    "witness add NAME KEY', then sign again.",
+    Status.CONFLICT: "Bring the answer back: 'witnessmark cosign --take' there says how to ask "
+    "again.",
+}
+
 
 def witness(archive: Archive) -> Witness:
     """This archive as a witness. Raises `NotFound` when it has no witness key."""
@@ -31,7 +41,11 @@ def make_key(archive: Archive, name: str = "") -> WitnessKey:
     """
     name = name or f"{archive.origin}/w"
     if not is_key_name(name) or len(name) > 128:
-        raise BadInput(f"{name!r} cannot name a witness.", todo="No spaces, no plus sign.")
+        raise BadInput(
+            f"{name!r} cannot name a witness.",
+            kept="No key was made.",
+            todo="No spaces, no plus sign, at most 128 characters.",
+        )
     return Witness.make(archive.witness_memory, name).key
 
 
@@ -43,12 +57,20 @@ def sign(archive: Archive, request: Path, answer: Path) -> Answer:
     """
     ours = witness(archive)
     if answer.exists():
-        raise BadInput(f"{answer} is there already.", kept="It was not touched.")
+        raise BadInput(
+            f"{answer} is there already.",
+            kept="It was not touched. Nothing was co-signed.",
+            todo="Name another file for the answer.",
+        )
     try:
         with open(request, "rb") as file:
             body = file.read(MAX_REQUEST + 1)
     except OSError as error:
-        raise BadInput(f"{request} cannot be read: {error.strerror}.") from error
+        raise BadInput(
+            f"{request} cannot be read: {error.strerror}.",
+            kept="Nothing was co-signed.",
+            todo="Name the file that the partner's 'witnessmark cosign --request' wrote.",
+        ) from error
     found = ours.answer(body, again=True)
     write_file(answer, found.encode(), 0o644)
     return found
@@ -71,7 +93,12 @@ def refusal(found: Answer) -> Refused | None:
         text = (
             f"They asked from another size than the last co-signed one, {text}. The answer says so."
         )
-    return Refused(text, kept="Nothing was co-signed.", code=f"refused_{int(found.status)}")
+    return Refused(
+        text,
+        kept="Nothing was co-signed.",
+        todo=_TODO.get(found.status, "Let the partner ask again with a new file."),
+        code=f"refused_{int(found.status)}",
+    )
 
 
 def contradictions(archive: Archive) -> list[str]:

@@ -37,6 +37,7 @@ from witnessmark.model import (
     RunRecorded,
     SightingRecorded,
     Statement,
+    ValueDisclosed,
     ValueErased,
     attachments,
     key_id,
@@ -397,23 +398,37 @@ class Projection:
 class GuardedProjection(Projection):
     """For what is being said now: refuses the word of a person whose key is not in force.
 
-    Between unlocking and saying, another process may have rotated or revoked that key.
+    Between unlocking and saying, another process may have rotated or revoked that key, or the
+    second person's, or the last other one.
     """
 
     def __call__(self, connection: sa.Connection, taken: Sequence[Recorded]) -> None:
         """See `Projection`. Raises `Refused` too."""
-        authors = {each.entry.by for each in taken if each.entry.signature and each.index}
-        if authors:
-            p = self.tables.people
-            query = sa.select(p.c.key).where(p.c.key.in_(authors), p.c.state == "active")
-            if authors - set(connection.scalars(query)):
-                raise Refused(
-                    "The key that signs this is not in force: it was replaced or revoked.",
-                    kept="Nothing was added.",
-                    todo="'witnessmark keys list' says which keys are in force.",
-                    code="author",
-                )
+        signers = {each.entry.by for each in taken if each.entry.signature and each.index}
+        signers |= {
+            each.said.second
+            for each in taken
+            if isinstance(each.said, ValueDisclosed | ValueErased | ObjectDisposed)
+        } - {"alone"}
+        if signers - self._in_force(connection):
+            raise Refused(
+                "A key that signs this is not in force: it was replaced or revoked.",
+                kept="Nothing was added.",
+                todo="'witnessmark keys list' says which keys are in force.",
+                code="author",
+            )
         super().__call__(connection, taken)
+        if signers and not self._in_force(connection):
+            raise Refused(
+                "This would end the last person's key: nobody could sign anything any more.",
+                kept="Nothing was added.",
+                todo="First another person joins ('witnessmark keys --add-person').",
+                code="last_person",
+            )
+
+    def _in_force(self, connection: sa.Connection) -> set[str]:
+        people = self.tables.people
+        return set(connection.scalars(sa.select(people.c.key).where(people.c.state == "active")))
 
 
 def _key_changes(entry: Entry, said: Any) -> list[tuple[str, str]]:

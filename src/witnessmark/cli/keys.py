@@ -208,18 +208,23 @@ def suspect(
     after: Annotated[
         int, typer.Option("--after", min=0, help="Size of the last checkpoint before the doubt.")
     ],
+    reason: Annotated[
+        str, typer.Option("--reason", help="Of a key that was only replaced: why it is revoked.")
+    ] = "",
     archive: ArchiveOption = Path(),
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Calls into doubt, under your signature, what an ended key signed from a size on.
 
+    A key that was replaced and not revoked is revoked by this.
+
     Example: witnessmark keys suspect 1f0c4a5e --after 1204
     """
     from witnessmark.archive import key_care
 
     with opened(archive, key_file, unlock=True) as held:
-        key = key_care.suspect(held, who, after)
+        key = key_care.suspect(held, who, after, reason)
     if as_json:
         dump({"suspect": key, "after": after})
     else:

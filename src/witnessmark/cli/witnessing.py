@@ -217,7 +217,11 @@ def _bytes(path: Path, most: int) -> bytes:
         with open(path, "rb") as file:
             return file.read(most + 1)
     except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
+        raise BadInput(
+            f"{path} cannot be read: {error.strerror}.",
+            kept="Nothing was written to the record.",
+            todo="Name a file that came from the partner.",
+        ) from error
 
 
 def _request(held: Archive, path: Path, name: str, old: int | None, as_json: bool) -> None:
@@ -225,7 +229,11 @@ def _request(held: Archive, path: Path, name: str, old: int | None, as_json: boo
     from witnessmark.stores.durable import write_file
 
     if path.exists():
-        raise BadInput(f"{path} is there already.", kept="It was not touched.")
+        raise BadInput(
+            f"{path} is there already.",
+            kept="It was not touched.",
+            todo="Name another file for the question.",
+        )
     witness = cosigning.partner(held, name)
     asked = cosigning.question(held, witness, old)
     write_file(path, asked.encode(), 0o644)

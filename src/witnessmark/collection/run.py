@@ -167,7 +167,6 @@ class Run:
             interrupted=tuple(Token(run) for run in self._cut_off()),
         )
         self._append([(statement, (f"run:{self.id}",))])
-        vault.settle()
         return statement
 
     def _cut_off(self) -> list[str]:
@@ -336,6 +335,7 @@ class Run:
             for each, about in said
         ]
         stores.journal.append(entries, stores.project)
+        stores.vault.settle()
 
 
 def _spared(each: _Taken, gone: Container[str], objects: Container[str]) -> _Taken:

@@ -13,6 +13,7 @@ import os
 import secrets
 from collections.abc import Collection, Sequence
 
+from argon2.exceptions import HashingError
 from argon2.low_level import Type, hash_secret_raw
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -28,6 +29,8 @@ _ARCHIVE, _SEEN, _VAULT = "archive.seed", "seen.key", "vault.public"
 _PERSON, _PERSON_VAULT, _KDF = "person.", "vault.private.", "kdf."
 #: Keys that were made and stand in no entry yet, for all that is known.
 _NEXT, _COMING = "archive.next.", "coming."
+#: What a damaged row says when it is read.
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, HashingError)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -127,7 +130,7 @@ class Keyring:
     @property
     def archive(self) -> Ed25519PrivateKey:
         """The key that signs checkpoints."""
-        return Ed25519PrivateKey.from_private_bytes(self._secret(_ARCHIVE))
+        return self._signing(_ARCHIVE)
 
     def next_archive(self) -> Ed25519PrivateKey:
         """Makes the key that is to follow the archive's; durable when this returns."""
@@ -139,10 +142,7 @@ class Keyring:
     def waiting(self) -> dict[str, Ed25519PrivateKey]:
         """Keys made by `next_archive` and not settled, by process number and a random part."""
         names = self._rows.names(_NEXT)
-        return {
-            name.removeprefix(_NEXT): Ed25519PrivateKey.from_private_bytes(self._secret(name))
-            for name in names
-        }
+        return {name.removeprefix(_NEXT): self._signing(name) for name in names}
 
     def archive_after(self, head: bytes | None) -> Ed25519PrivateKey:
         """The archive's key in force after the checkpoint in the note `head`: who signed it.
@@ -206,28 +206,50 @@ class Keyring:
 
         Raises:
             Locked: nobody's.
+            StoreFailure: `vault`: values are sealed to a key that is not the one it opens, or it
+                opens nobody's and what somebody's are wrapped with cannot be read.
         """
+        bad = ""
         for person in self.people:
             if among is not None and person not in among:
                 continue
-            settings = json.loads(self._secret(_KDF + person))
-            salt = bytes.fromhex(settings.pop("salt"))
-            key = Kdf(**settings).stretch(secret, salt)
+            try:
+                key = self._stretched(secret, person)
+            except _UNREADABLE:
+                bad = bad or _KDF + person  # somebody else's may open
+                continue
             try:
                 signing = self._unwrap(key, _PERSON + person)
                 vault = self._unwrap(key, _PERSON_VAULT + person)
             except InvalidTag:
                 continue
-            return Unlocked(
-                person,
-                Ed25519PrivateKey.from_private_bytes(signing),
-                X25519PrivateKey.from_private_bytes(vault),
-            )
+            private = X25519PrivateKey.from_private_bytes(vault)
+            self._need_own_vault(private)
+            return Unlocked(person, Ed25519PrivateKey.from_private_bytes(signing), private)
+        if bad:
+            raise damaged(bad)
         raise Locked(
             "This passphrase or key file opens nobody's keys here.",
             kept="Nothing was changed.",
             todo="Try again; everything but protected values also works without it.",
         )
+
+    def _stretched(self, secret: bytes, person: str) -> bytes:
+        settings = json.loads(self._secret(_KDF + person))
+        salt = bytes.fromhex(settings.pop("salt"))
+        return Kdf(**settings).stretch(secret, salt)
+
+    def _need_own_vault(self, private: X25519PrivateKey) -> None:
+        # the public key is not wrapped: whoever can write to the file can put theirs in its place
+        if private.public_key().public_bytes_raw() != self.vault_public:
+            raise StoreFailure(
+                "private.db seals values to a key that is not this archive's.",
+                kept="Nothing was changed. What was sealed before stays readable, with the right "
+                "key in its place.",
+                todo="Collect nothing more. Restore private.db from a backup; names and words that "
+                "were sealed since may be known to whoever changed it.",
+                code="vault",
+            )
 
     def _wrap(self, key: bytes, name: str, value: bytes) -> None:
         nonce = secrets.token_bytes(12)
@@ -238,6 +260,12 @@ class Keyring:
         wrapped = self._secret(name)
         return ChaCha20Poly1305(key).decrypt(wrapped[:12], wrapped[12:], name.encode())
 
+    def _signing(self, name: str) -> Ed25519PrivateKey:
+        try:
+            return Ed25519PrivateKey.from_private_bytes(self._secret(name))
+        except ValueError as error:
+            raise damaged(name) from error
+
     def _secret(self, name: str) -> bytes:
         value = self._rows.get(name)
         if value is None:
@@ -247,6 +275,16 @@ class Keyring:
                 todo="Restore private.db from a backup.",
             )
         return value
+
+
+def damaged(name: str) -> StoreFailure:
+    """The sentences for a row of private.db that cannot be read."""
+    return StoreFailure(
+        f"private.db is damaged: {name} cannot be read.",
+        kept="The record and the objects are untouched and can still be checked.",
+        todo="Restore private.db from a backup.",
+        code="vault",
+    )
 
 
 def _id(origin: str, key: Ed25519PrivateKey) -> bytes:

@@ -18,7 +18,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
-from witnessmark.errors import Erased, Locked, StoreFailure
+from witnessmark.custody.keys import damaged
+from witnessmark.errors import BadRecord, Erased, Locked, StoreFailure
 from witnessmark.model import Json, Protected, Recorded
 from witnessmark.model.statement import STATEMENTS
 from witnessmark.ports import Opened, PrivateRows, SealedValue
@@ -60,11 +61,15 @@ class SealedVault:
         private: X25519PrivateKey | None = None,
     ) -> None:
         self._rows = rows
-        self._public = X25519PublicKey.from_public_bytes(public)
+        try:
+            self._public = X25519PublicKey.from_public_bytes(public)
+        except ValueError as error:
+            raise damaged("vault.public") from error
         self._seen_key = seen_key
         self._private = private
         self._staged: list[SealedValue] = []
-        self._batch = f"{os.getpid()}-{secrets.token_hex(8)}"
+        self._process = os.getpid()
+        self._batch = ""
 
     @property
     def locked(self) -> bool:
@@ -88,12 +93,17 @@ class SealedVault:
     def flush(self, since: int) -> None:
         """See `Vault.flush`."""
         staged, self._staged = self._staged, []
+        self._batch = ""
         if staged:
+            # a name of its own: values whose entries were refused stay unsettled, to be swept
+            self._batch = f"{self._process}-{secrets.token_hex(8)}"
             self._rows.add(staged, self._batch, since)
 
     def settle(self) -> None:
         """See `Vault.settle`."""
-        self._rows.settle(self._batch)
+        if self._batch:
+            self._rows.settle(self._batch)
+        self._batch = ""
 
     def discard(self) -> None:
         """See `Vault.discard`."""
@@ -196,14 +206,22 @@ class SealedVault:
         self._rows.set(_KEPT + name, sealed)
 
     def kept(self, prefix: str) -> dict[str, Json]:
-        """Kept values by name. Raises `Locked` when there are any and they cannot be read."""
+        """Kept values by name.
+
+        Raises:
+            Locked: there are any, and nobody has unlocked the vault.
+            StoreFailure: one was changed.
+        """
         found: dict[str, Json] = {}
         for name in self._rows.names(_KEPT + prefix):
             if self._private is None:
                 raise Locked("The vault is locked.", todo="Give the passphrase or the key file.")
             sealed = self._rows.get(name) or b""
-            opened = _SUITE.decrypt(sealed, self._private, info=_INFO)
-            found[name.removeprefix(_KEPT)] = parse(opened, limit=_MAX_VALUE)
+            try:
+                opened = _SUITE.decrypt(sealed, self._private, info=_INFO)
+                found[name.removeprefix(_KEPT)] = parse(opened, limit=_MAX_VALUE)
+            except (InvalidTag, ValueError, BadRecord) as error:
+                raise damaged(name) from error
         return found
 
     def kept_names(self, prefix: str) -> list[str]:

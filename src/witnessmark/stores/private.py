@@ -75,7 +75,6 @@ class PrivateDb:
     def add(self, values: Sequence[SealedValue], batch: str, since: int) -> None:
         """See `PrivateRows.add`."""
         with self._database.write() as connection:
-            connection.execute(sa.delete(UNSETTLED).where(UNSETTLED.c.batch == batch))
             erased = set(connection.scalars(sa.select(TOMBSTONES.c.digest)))
             kept = [each for each in values if erased.isdisjoint(each.tombstones)]
             if kept:
