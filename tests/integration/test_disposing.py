@@ -114,7 +114,7 @@ def test_nobody_disposes_alone(filled: Archive, dispose: Dispose) -> None:
 
 def test_a_revoked_second_person_does_not_count(filled: Archive, second: Unlocked) -> None:
     filled.say(KeyRevoked(key=KeyId(second.person), reason=Token("left")), (second.person,))
-    with pytest.raises(Locked):
+    with pytest.raises(Refused, match="not in force"):
         protecting.second_person(filled, THEIRS)
 
 
