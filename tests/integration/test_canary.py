@@ -38,6 +38,9 @@ GIVEN: Mapping[str, Callable[[Archive], Mapping[str, Any]]] = {
     "sighting.recorded/1": lambda _: {"run": "0" * 32, "place": "1" * 32, "content": "2" * 32},
     "run.recorded/1": lambda _: {"run": "0" * 32, "tally": Tally(seen=0)},
     "person.added/1": lambda _: {"key": KEY},
+    "value.disclosed/1": lambda _: {"second": "alone"},
+    "value.erased/1": lambda _: {"second": "alone"},
+    "object.disposed/1": lambda _: {"second": "alone"},
     "key.rotated/1": lambda _: {"use": "person", "old": KEY, "new": KEY},
     "custody.receipted/1": lambda archive: {
         "transfer": custodying.transfer(
