@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -161,6 +162,8 @@ def _reading() -> Iterator[None]:
     from opentimestamps.core.serialize import DeserializationError
 
     try:
-        yield
+        with warnings.catch_warnings():  # of an operation that may go: here only others use it
+            warnings.simplefilter("ignore", PendingDeprecationWarning)
+            yield
     except (DeserializationError, ValueError, TypeError, AssertionError, RecursionError) as error:
         raise BadStamp(f"The proof cannot be read: {error}.") from error

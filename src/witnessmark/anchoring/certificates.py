@@ -181,27 +181,41 @@ def path(
     """
     ends = {each.raw for each in roots}
     pool = [*roots, *(each for each in others if each.raw not in ends)]
-    waiting: list[tuple[Certificate, ...]] = [(signer,)]
-    expired = False
-    while waiting:
-        below = waiting.pop()
-        _check_critical(below[-1])
-        for issuer in pool:
-            if issuer.subject != below[-1].issuer or issuer in below:
-                continue
-            if not issuer.may_issue(len(below) - 1) or not below[-1].is_signed_by(issuer):
-                continue
-            longer = (*below, issuer)
-            if issuer.raw not in ends:
-                waiting += [longer] * (len(longer) < _MAX_PATH)
-            elif all(each.was_valid(time) for each in longer):
-                return longer
-            else:
-                expired = True
-    if expired:
+    found = _walk_up(signer, [each for each in pool if each.was_valid(time)], ends)
+    if found and signer.was_valid(time):
+        return found
+    if found or _walk_up(signer, pool, ends):
         what = "A certificate beneath the stamp was not valid at its time."
         raise BadStamp(what, code="expired")
     raise BadStamp("The stamp leads to no certificate that is pinned here.", code="untrusted")
+
+
+def _walk_up(
+    signer: Certificate, issuers: Sequence[Certificate], ends: set[bytes]
+) -> tuple[Certificate, ...]:
+    """A path to an end, or none. Each certificate is tried once at each height, so that no number
+    of certificates of one name makes it long."""
+    waiting: list[tuple[Certificate, ...]] = [(signer,)]
+    tried: set[tuple[bytes, int]] = set()
+    signed: dict[tuple[bytes, bytes], bool] = {}
+    while waiting:
+        below = waiting.pop()
+        last = below[-1]
+        if (last.raw, len(below)) in tried:
+            continue
+        tried.add((last.raw, len(below)))
+        _check_critical(last)
+        for issuer in issuers:
+            if issuer.subject != last.issuer or not issuer.may_issue(len(below) - 1):
+                continue
+            pair = last.raw, issuer.raw
+            if pair not in signed:
+                signed[pair] = last.is_signed_by(issuer)
+            if signed[pair] and issuer.raw in ends:
+                return (*below, issuer)
+            if signed[pair] and len(below) + 1 < _MAX_PATH:
+                waiting.append((*below, issuer))
+    return ()
 
 
 def _check_critical(each: Certificate) -> None:
