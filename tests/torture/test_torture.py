@@ -27,7 +27,7 @@ SEED = 20261123
 #: Kills of each act in the long form: 1,000 in all.
 KILLS = 1_000 // len(ACTS)
 #: Power cuts of each act in the long form, for each of three kinds of luck: 500 in all.
-CUTS = 500 // len(ACTS)
+CUTS = 63
 FAULTS = ("EIO", "ENOSPC", "EINTR", "KILL")
 
 
