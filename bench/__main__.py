@@ -1,6 +1,7 @@
 """`make bench`: prints the table of the README. `python -m bench NAME...` runs a part.
 
-`page5` (the page with an original of 5 GB) runs only when it is named.
+`page5` (the page with an original of 5 GB) runs only when it is named; `matching` has options of
+its own (`python -m bench matching --help`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import appending, collecting, matching, packages, page
+from bench import appending, collecting, packages, page
+from bench.matching import command as matching
 from bench.report import HEADER, Row
 
 PARTS: dict[str, Callable[[Path], list[Row]]] = {
@@ -43,4 +45,7 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    if sys.argv[1:2] == ["matching"]:
+        matching.main(sys.argv[2:])
+    else:
+        main(sys.argv[1:])
