@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.matching import queries, running, sources, tables
+from bench.matching import negatives, queries, running, sources, tables
 from bench.matching.running import Outcome
 from bench.report import HEADER, Row
 
@@ -18,6 +17,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--misses", action="store_true", help="list every miss and false link")
     made.add_argument("--half", choices=["fit", "report"], help="queries of one half only")
     made.add_argument("--row", action="append", help="queries of one edit only; may be repeated")
+    made.add_argument("--negatives", action="store_true", help="only pairs that share nothing")
     made.add_argument("--jobs", type=int, default=running.cores(), help="processes")
     return made
 
@@ -32,7 +32,17 @@ def measured(options: argparse.Namespace) -> list[Outcome]:
         chosen = [query for query in chosen if any(row in query.name for row in options.row)]
     if options.quick:
         chosen = queries.few(chosen)
-    return list(running.outcomes(chosen, pieces, options.jobs))
+    return running.outcomes(chosen, pieces, options.jobs)
+
+
+def tried(options: argparse.Namespace) -> list[Outcome]:
+    """Outcomes of pairs that share nothing."""
+    chosen = negatives.trials(sources.pieces())
+    if options.half:
+        chosen = [trial for trial in chosen if trial.half == options.half]
+    if options.quick:
+        chosen = chosen[::8]
+    return running.trials(chosen, options.jobs)
 
 
 def rows(outcomes: Sequence[Outcome]) -> list[Row]:
@@ -55,17 +65,18 @@ def rows(outcomes: Sequence[Outcome]) -> list[Row]:
 
 def table(_: Path) -> list[Row]:
     """The rows of `make bench`."""
-    return rows(measured(parser().parse_args([])))
+    options = parser().parse_args([])
+    return rows(measured(options)) + tables.hard_negatives(tried(options))
 
 
 def main(arguments: Sequence[str]) -> None:
     options = parser().parse_args(arguments)
-    outcomes = measured(options)
+    outcomes = [] if options.negatives else measured(options)
+    trials = [] if options.row else tried(options)
     if options.misses:
-        for line in tables.misses(outcomes):
+        for line in tables.misses([*outcomes, *trials]):
             print(line)
         print()
     print(HEADER)
-    for row in rows(outcomes):
+    for row in [*rows(outcomes), *tables.hard_negatives(trials)]:
         print(row)
-    sys.stdout.flush()

@@ -36,12 +36,12 @@ def code(*, prints: bool) -> str:
 
 def print_of(path: Path) -> Fingerprint:
     """The fingerprint of a file."""
-    place = CACHE / "prints" / code(prints=True) / f"{_key(path)}.wmfp"
+    place = CACHE / "prints" / code(prints=True) / f"{key(path)}.wmfp"
     if place.exists():
         return _load(place)
     with path.open("rb") as file:
         made = of_file(file)[0]
-    _keep(place, pickle.dumps(made))
+    keep(place, pickle.dumps(made))
     return made
 
 
@@ -51,13 +51,15 @@ def _load(place: Path) -> Fingerprint:
     return made
 
 
-def _key(path: Path) -> str:
+def key(path: Path) -> str:
+    """Stands for a file as it is now."""
     stat = path.stat()
     told = f"{path.name} {stat.st_size} {stat.st_mtime_ns}"
     return hashlib.sha256(told.encode()).hexdigest()[:24]
 
 
-def _keep(place: Path, data: bytes) -> None:
+def keep(place: Path, data: bytes) -> None:
+    """Writes a file whole or not at all."""
     place.parent.mkdir(parents=True, exist_ok=True)
     partial = place.with_suffix(".partial")
     partial.write_bytes(data)
@@ -72,14 +74,14 @@ def _held(path: Path) -> Fingerprint:
 def matches(query: Path, references: dict[str, Path]) -> dict[str, Match]:
     """What was found of each reference, by name; nothing found is left out."""
     told = hashlib.sha256("\n".join(sorted(references)).encode()).hexdigest()[:8]
-    place = CACHE / "matches" / code(prints=False) / f"{_key(query)}-{told}.json"
+    place = CACHE / "matches" / code(prints=False) / f"{key(query)}-{told}.json"
     if place.exists():
         kept = json.loads(place.read_text(encoding="utf-8"))
         return {name: _from_json(each) for name, each in kept.items()}
     here = print_of(query)
     found = {name: match(here, _held(path)) for name, path in references.items()}
     some = {name: each for name, each in found.items() if each is not None}
-    _keep(place, json.dumps({n: dataclasses.asdict(each) for n, each in some.items()}).encode())
+    keep(place, json.dumps({n: dataclasses.asdict(each) for n, each in some.items()}).encode())
     return some
 
 

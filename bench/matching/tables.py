@@ -62,6 +62,22 @@ def false_links(pairs: Iterable[Pair], what: str) -> list[Row]:
     return [Row(what, f"{len(bad)} of {len(kept)}", "0", not bad, told)]
 
 
+def hard_negatives(outcomes: Sequence[Outcome]) -> list[Row]:
+    """A row for each kind of trial, both halves in one: nothing was fitted to any of them."""
+    by_kind: dict[str, list[Pair]] = defaultdict(list)
+    for outcome in outcomes:
+        for pair in outcome.pairs:
+            by_kind[pair.kind].append(pair)
+    rows = []
+    for kind, pairs in by_kind.items():
+        what = "same-scene pairs called copies" if _SCENE & set(kind.split()) else "false matches"
+        rows += false_links(pairs, f"{what}: {kind}")
+    return rows
+
+
+_SCENE = {"disjoint", "takes"}
+
+
 def misses(outcomes: Iterable[Outcome]) -> Iterator[str]:
     """Each part that was not found in its place, and each false link, for people who tune."""
     for outcome in outcomes:
