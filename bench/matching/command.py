@@ -6,43 +6,43 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.matching import negatives, queries, running, sources, tables
+from bench.matching import comparing, costs, negatives, queries, running, sources, tables
+from bench.matching.queries import Query
 from bench.matching.running import Outcome
+from bench.matching.sources import Piece
 from bench.report import HEADER, Row
 
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m bench matching", description=__doc__)
-    made.add_argument("--quick", action="store_true", help="a fifth of the queries")
+    made.add_argument(
+        "--quick", action="store_true", help="three queries of each edit, some negatives"
+    )
     made.add_argument("--misses", action="store_true", help="list every miss and false link")
     made.add_argument("--half", choices=["fit", "report"], help="queries of one half only")
-    made.add_argument("--row", action="append", help="queries of one edit only; may be repeated")
+    made.add_argument("--row", action="append", help="queries with this in their name")
     made.add_argument("--negatives", action="store_true", help="only pairs that share nothing")
+    made.add_argument("--no-peers", action="store_true", help="without the side by side")
     made.add_argument("--jobs", type=int, default=running.cores(), help="processes")
     return made
 
 
-def measured(options: argparse.Namespace) -> list[Outcome]:
-    """Outcomes of the queries that the options name."""
-    pieces = sources.pieces()
-    chosen = queries.of_pieces(pieces)
+def chosen(options: argparse.Namespace, pieces: Sequence[Piece]) -> list[Query]:
+    """The queries that the options name."""
+    made = queries.of_pieces(pieces)
     if options.half:
-        chosen = [query for query in chosen if query.half == options.half]
+        made = [query for query in made if query.half == options.half]
     if options.row:
-        chosen = [query for query in chosen if any(row in query.name for row in options.row)]
-    if options.quick:
-        chosen = queries.few(chosen)
-    return running.outcomes(chosen, pieces, options.jobs)
+        made = [query for query in made if any(row in query.name for row in options.row)]
+    return queries.few(made) if options.quick else made
 
 
-def tried(options: argparse.Namespace) -> list[Outcome]:
+def tried(options: argparse.Namespace, pieces: Sequence[Piece]) -> list[Outcome]:
     """Outcomes of pairs that share nothing."""
-    chosen = negatives.trials(sources.pieces())
+    made = negatives.trials(pieces)
     if options.half:
-        chosen = [trial for trial in chosen if trial.half == options.half]
-    if options.quick:
-        chosen = chosen[::8]
-    return running.trials(chosen, options.jobs)
+        made = [trial for trial in made if trial.half == options.half]
+    return running.trials(made[::8] if options.quick else made, options.jobs)
 
 
 def rows(outcomes: Sequence[Outcome]) -> list[Row]:
@@ -63,20 +63,35 @@ def rows(outcomes: Sequence[Outcome]) -> list[Row]:
     return made
 
 
+def measured(options: argparse.Namespace) -> tuple[list[Outcome], list[Row]]:
+    """All outcomes and all rows that the options ask for."""
+    pieces = sources.pieces()
+    asked = [] if options.negatives else chosen(options, pieces)
+    outcomes = running.outcomes(asked, pieces, options.jobs)
+    made = rows(outcomes)
+    if asked and not (options.no_peers or options.half):
+        made += comparing.table(outcomes, asked, pieces, options.jobs)
+    if not options.row:
+        trials = tried(options, pieces)
+        made += tables.hard_negatives(trials)
+        outcomes += trials
+    if not (options.row or options.half or options.quick or options.negatives):
+        made += costs.costs(pieces) + costs.pairs(pieces)
+    return outcomes, made
+
+
 def table(_: Path) -> list[Row]:
     """The rows of `make bench`."""
-    options = parser().parse_args([])
-    return rows(measured(options)) + tables.hard_negatives(tried(options))
+    return measured(parser().parse_args([]))[1]
 
 
 def main(arguments: Sequence[str]) -> None:
     options = parser().parse_args(arguments)
-    outcomes = [] if options.negatives else measured(options)
-    trials = [] if options.row else tried(options)
+    outcomes, made = measured(options)
     if options.misses:
-        for line in tables.misses([*outcomes, *trials]):
+        for line in tables.misses(outcomes):
             print(line)
         print()
     print(HEADER)
-    for row in [*rows(outcomes), *tables.hard_negatives(trials)]:
+    for row in made:
         print(row)

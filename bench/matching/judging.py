@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
 
 from bench.matching.queries import Part
 from witnessmark.verification.matching import Match, Segment
@@ -18,6 +17,7 @@ class Verdict:
 
     Attributes:
         found: its piece is linked, at this part of the query.
+        linked: its piece is linked, wherever in the query: what peers are asked, too.
         placed: and every end of every segment there lies within half a second of the truth.
         outcome: `found`, `wrong place`, `same_scene`, `elsewhere in the query`, `nothing`.
     """
@@ -28,6 +28,7 @@ class Verdict:
     outcome: str
     score: float
     told: str
+    linked: bool = False
 
 
 def judged(part: Part, match: Match | None) -> Verdict:
@@ -40,12 +41,12 @@ def judged(part: Part, match: Match | None) -> Verdict:
     still = part.end <= part.start
     mine = [each for each in match.segments if still or _overlaps(each, part)]
     if not mine:
-        return Verdict(part, False, False, "elsewhere in the query", match.score, told)
+        return Verdict(part, False, False, "elsewhere in the query", match.score, told, True)
     near = STILL if still else NEAR
     placed = max(_off(segment, part) for segment in mine) <= near
     # A still's footage is found when its second is; a segment may be found a little off.
     outcome = "found" if placed else "wrong place"
-    return Verdict(part, placed or not still, placed, outcome, match.score, told)
+    return Verdict(part, placed or not still, placed, outcome, match.score, told, True)
 
 
 def _overlaps(segment: Segment, part: Part) -> bool:
@@ -66,8 +67,3 @@ def _off(segment: Segment, part: Part) -> float:
 def _told(segment: Segment) -> str:
     (a, b), (c, d) = segment.query, segment.reference
     return f"{a:.2f}-{b:.2f} = {c:.2f}-{d:.2f} x{segment.rate:.3f} {segment.transform}"
-
-
-def best(verdicts: Iterable[Verdict]) -> Verdict:
-    """Of a piece that was found in several copies of its source, the best."""
-    return max(verdicts, key=lambda verdict: (verdict.found, verdict.placed, verdict.score))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import zlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -44,6 +45,7 @@ class Query:
     """An upload to be made: from which pieces, and how."""
 
     name: str
+    edit: str
     half: str
     pieces: tuple[Piece, ...]
     make: Callable[[Path], list[Part]]
@@ -109,7 +111,7 @@ def _edited(piece: Piece, kind: str, edit: reuploads.Reupload) -> Query:
     def make(out: Path) -> list[Part]:
         return [_part(kind, piece, edit(piece.base, out, _rng(piece.half, name)))]
 
-    return Query(name, piece.half, (piece,), make, ".jpg" if kind in STILLS else ".mp4")
+    return Query(name, kind, piece.half, (piece,), make, ".jpg" if kind in STILLS else ".mp4")
 
 
 def _inlay(piece: Piece, others: Sequence[Piece]) -> Query:
@@ -125,7 +127,7 @@ def _inlay(piece: Piece, others: Sequence[Piece]) -> Query:
         )
         return [_part("inset", piece, clock), _part("background", behind, clock)]
 
-    return Query(name, piece.half, (piece, behind), make)
+    return Query(name, "inlay", piece.half, (piece, behind), make)
 
 
 def _mixes(ours: Sequence[Piece], half: str) -> list[Query]:
@@ -155,13 +157,20 @@ def _mix(name: str, half: str, chosen: tuple[Piece, ...]) -> Query:
             for piece, clock, at in zip(chosen, clocks, starts, strict=False)
         ]
 
-    return Query(name, half, chosen, make)
+    return Query(name, "mix", half, chosen, make)
+
+
+#: Queries of an edit in the quick subset.
+_FEW = 3
 
 
 def few(queries: Sequence[Query]) -> list[Query]:
-    """The quick subset: a fifth of them, every row among them."""
-
-    def kept(query: Query) -> bool:
-        return zlib.crc32(f"few {query.name}".encode()) % 5 == 0
-
-    return [query for query in queries if kept(query)]
+    """The quick subset: of every edit so many, from both halves."""
+    ranked = sorted(queries, key=lambda query: zlib.crc32(query.name.encode()))
+    counts: Counter[str] = Counter()
+    kept = set()
+    for query in ranked:
+        if counts[query.edit] < _FEW:
+            counts[query.edit] += 1
+            kept.add(query.name)
+    return [query for query in queries if query.name in kept]

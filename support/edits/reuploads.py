@@ -34,9 +34,12 @@ VERSION = "1"
 
 
 def length(path: Path) -> float:
-    """Seconds."""
+    """Seconds; counted when the file does not say."""
     with av.open(str(path)) as container:
-        return (container.duration or 0) / av.time_base
+        if container.duration:
+            return container.duration / av.time_base
+        times = [frame.time or 0.0 for frame in container.decode(video=0)]
+        return max(times) - min(times)
 
 
 def shape(path: Path) -> tuple[int, int]:
