@@ -6,7 +6,16 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.matching import comparing, costs, negatives, queries, running, sources, tables
+from bench.matching import (
+    calibration,
+    comparing,
+    costs,
+    negatives,
+    queries,
+    running,
+    sources,
+    tables,
+)
 from bench.matching.queries import Query
 from bench.matching.running import Outcome
 from bench.matching.sources import Piece
@@ -15,13 +24,12 @@ from bench.report import HEADER, Row
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m bench matching", description=__doc__)
-    made.add_argument(
-        "--quick", action="store_true", help="three queries of each edit, some negatives"
-    )
+    made.add_argument("--quick", action="store_true", help="three queries of each edit")
     made.add_argument("--misses", action="store_true", help="list every miss and false link")
     made.add_argument("--half", choices=["fit", "report"], help="queries of one half only")
     made.add_argument("--row", action="append", help="queries with this in their name")
     made.add_argument("--negatives", action="store_true", help="only pairs that share nothing")
+    made.add_argument("--card", action="store_true", help="write the card into the product")
     made.add_argument("--no-peers", action="store_true", help="without the side by side")
     made.add_argument("--jobs", type=int, default=running.cores(), help="processes")
     return made
@@ -74,6 +82,11 @@ def measured(options: argparse.Namespace) -> tuple[list[Outcome], list[Row]]:
     if not options.row:
         trials = tried(options, pieces)
         made += tables.hard_negatives(trials)
+        if not (options.half or options.negatives):
+            card = calibration.made(outcomes, trials)
+            made += calibration.rows(card)
+            if options.card:
+                calibration.write(card)
         outcomes += trials
     if not (options.row or options.half or options.quick or options.negatives):
         made += costs.costs(pieces) + costs.pairs(pieces)
