@@ -1,7 +1,7 @@
 """`make bench`: prints the table of the README. `python -m bench NAME...` runs a part.
 
-`page5` (the page with an original of 5 GB) runs only when it is named; `matching` has options of
-its own (`python -m bench matching --help`).
+`page5` (the page with an original of 5 GB) runs only when it is named; `matching` and
+`attacker` have options of their own (`python -m bench matching --help`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import appending, collecting, packages, page
+from bench.matching import attacker
 from bench.matching import command as matching
 from bench.report import HEADER, Row
 
@@ -22,6 +23,7 @@ PARTS: dict[str, Callable[[Path], list[Row]]] = {
     "collecting": collecting.collecting_and_checking,
     "appending": appending.appending,
     "matching": matching.table,
+    "attacker": lambda _: attacker.table(tries=200, clips=6, jobs=2),
     "packages": packages.packages,
     "page": page.page,
 }
@@ -47,5 +49,7 @@ def main(names: list[str]) -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["matching"]:
         matching.main(sys.argv[2:])
+    elif sys.argv[1:2] == ["attacker"]:
+        attacker.main(sys.argv[2:])
     else:
         main(sys.argv[1:])
