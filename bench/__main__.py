@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import appending, collecting, matching, packages, page
+from bench import appending, collecting, matching, packages, page, searching
 from bench.report import HEADER, Row
 
 PARTS: dict[str, Callable[[Path], list[Row]]] = {
@@ -20,6 +20,7 @@ PARTS: dict[str, Callable[[Path], list[Row]]] = {
     "collecting": collecting.collecting_and_checking,
     "appending": appending.appending,
     "matching": matching.table,
+    "searching": searching.table,
     "packages": packages.packages,
     "page": page.page,
 }

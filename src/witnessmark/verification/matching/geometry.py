@@ -16,15 +16,14 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Complex = NDArray[np.complex64]
 
-#: Points looked at of each pair, those with the nearest signatures; fewer than `_LEAST`: none.
-LOOKED_AT, _LEAST = 12, 4
+#: Points looked at of each pair, those with the nearest signatures; fewer than `LEAST`: none.
+LOOKED_AT, LEAST = 12, 4
 #: How far a point may lie off, of the longer side (geometric mean of both pictures).
 _REACH = 0.02
 #: Two points nearer than this say nothing about how a picture lies; how much larger or smaller.
 _APART, _SCALE = 0.05, 5.0
 #: Pairs of keyframes at a time.
-_BLOCK = 1 << 11
-_ONE, _OTHER = np.triu_indices(LOOKED_AT, 1)
+_BLOCK = 1 << 10
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -62,13 +61,13 @@ class Pairs:
     def agreeing(self, one: NDArray[np.uint16], other: NDArray[np.uint16]) -> Ints:
         """How many points of each pair agree, at most `LOOKED_AT`; 0 when there are few points."""
         votes = np.zeros(len(self.start), np.int64)
-        enough = np.flatnonzero(self.count >= _LEAST)
-        for start in range(0, len(enough), _BLOCK):
-            part = enough[start : start + _BLOCK]
-            columns = np.arange(LOOKED_AT)[None, :]
-            there = columns < self.count[part, None]
-            at = self.order[self.start[part, None] + np.where(there, columns, 0)]
-            votes[part] = _most(_places(one[at]), _places(other[at]), there)
+        looked_at = np.minimum(self.count, LOOKED_AT)
+        for points in range(LEAST, LOOKED_AT + 1):
+            alike = np.flatnonzero(looked_at == points)
+            for start in range(0, len(alike), _BLOCK):
+                part = alike[start : start + _BLOCK]
+                at = self.order[self.start[part, None] + np.arange(points)]
+                votes[part] = _most(_places(one[at]), _places(other[at]))
         return votes
 
 
@@ -76,14 +75,15 @@ def _places(packed: NDArray[np.uint16]) -> Complex:
     return ((packed & 255) / 255 + 1j * (packed >> 8) / 255).astype(np.complex64)
 
 
-def _most(a: Complex, b: Complex, there: NDArray[np.bool_]) -> Ints:
-    """Of g rows of points: how many lie alike under the best similarity, at least 2 if any."""
-    span_a, span_b = a[:, _ONE] - a[:, _OTHER], b[:, _ONE] - b[:, _OTHER]
+def _most(a: Complex, b: Complex) -> Ints:
+    """Of g rows of p points: how many lie alike under the best similarity, 0 if there is none."""
+    one, other = np.triu_indices(a.shape[1], 1)
+    span_a, span_b = a[:, one] - a[:, other], b[:, one] - b[:, other]
     size_a, size_b = np.abs(span_a), np.abs(span_b)
-    usable = there[:, _ONE] & there[:, _OTHER] & (size_a * size_b >= _APART**2)
+    usable = size_a * size_b >= _APART**2
     usable &= (size_a <= _SCALE * size_b) & (size_b <= _SCALE * size_a)
     turn = np.where(usable, span_b, 0) / np.where(usable, span_a, 1)
-    move = b[:, _ONE] - turn * a[:, _ONE]
+    move = b[:, one] - turn * a[:, one]
     off = np.abs(turn[:, :, None] * a[:, None, :] + move[:, :, None] - b[:, None, :])
-    near = (off <= _REACH * np.sqrt(np.abs(turn))[:, :, None]) & there[:, None, :]
+    near = off <= _REACH * np.sqrt(np.abs(turn))[:, :, None]
     return np.asarray(np.where(usable, near.sum(axis=2), 0).max(axis=1), np.int64)

@@ -100,12 +100,13 @@ def _hashes(fingerprint: Fingerprint) -> Hashes:
     some = -(-int(lively.sum()) * 2 // MOST_HASHES) or 1
     whole = fingerprint.full[::_STEP][lively][::some]
     trimmed = fingerprint.inner[::_STEP][lively][::some]
-    kept = _pruned(whole)
+    kept = pruned(whole)
     odd = np.any(whole != trimmed, axis=1)
-    return np.concatenate([kept, _pruned(trimmed[odd])]).astype(np.uint64, copy=False)
+    return np.concatenate([kept, pruned(trimmed[odd])]).astype(np.uint64, copy=False)
 
 
-def _pruned(hashes: Hashes) -> Hashes:
+def pruned(hashes: Hashes) -> Hashes:
+    """Of hashes (n x 4) in order of time, those that bring something new."""
     kept: list[int] = []
     for number in range(len(hashes)):
         last = hashes[kept[-_LAST:]]
