@@ -20,6 +20,7 @@ from witnessmark.cli import (
     keys,
     looking,
     making,
+    matching,
     status,
     verifying,
     witnessing,
@@ -69,6 +70,7 @@ app = typer.Typer(
 )
 for module in (
     making,
+    matching,
     verifying,
     status,
     looking,
