@@ -18,6 +18,7 @@ from witnessmark.cli import (
     handing_over,
     keeping,
     keys,
+    links,
     looking,
     making,
     matching,
@@ -34,7 +35,7 @@ PHASES = {
     "Collect": ("collect",),
     "Preserve": ("check", "audit", "backup", "restore", "rebuild", "log"),
     "Outside": ("anchor", "cosign", "witness"),
-    "Look into it": ("match", "examine", "show"),
+    "Look into it": ("match", "link", "examine", "show"),
     "Custody": ("custody", "dispose"),
     "Hand over": ("export", "derive", "disclose", "erase"),
 }
@@ -71,6 +72,7 @@ app = typer.Typer(
 for module in (
     making,
     matching,
+    links,
     verifying,
     status,
     looking,
