@@ -1435,6 +1435,7 @@ is_segment = has(
     **dict.fromkeys(("a_start", "a_end", "b_start", "b_end"), is_integer),
     **dict.fromkeys(("rate", "transform"), is_token),
 )
+is_span = has(**dict.fromkeys(("a_start", "a_end", "b_start", "b_end"), is_count))
 
 
 is_stream = has(kind=is_token, codec=is_token, packets=is_count, sha256=is_sha256)
@@ -1507,8 +1508,16 @@ STATEMENTS: dict[str, dict[str, Test]] = {
     },
     "link.found/1": {
         **rules(is_sha256, "a b"),
-        **rules(is_token, "relation score fingerprint matcher"),
+        **rules(is_token, "relation score fingerprint matcher card? expected_false?"),
         **rules(is_list_of(is_segment), "segments"),
+        **rules(is_count, "pairs?"),
+        **rules(is_blob, "evidence?"),
+    },
+    "link.decided/1": {
+        **rules(is_sha256, "a b"),
+        **rules(is_token, "decision"),
+        **rules(is_list_of(is_span), "spans"),
+        **rules(is_protected, "reason"),
     },
     "risk.recorded/1": {
         **rules(is_token, "decision"),
@@ -1592,7 +1601,7 @@ ALWAYS_SIGNED = frozenset(
         *("genesis/1", "person.added/1", "scope.changed/1", "key.rotated/1", "key.revoked/1"),
         *("risk.recorded/1", "export.made/1", "value.disclosed/1", "value.erased/1"),
         *("custody.received/1", "custody.transferred/1", "custody.receipted/1"),
-        *("object.disposed/1", "material.linked/1"),
+        *("object.disposed/1", "material.linked/1", "link.decided/1"),
     )
 )
 
@@ -2333,7 +2342,7 @@ class Record:
         fields = entry.fields
         if entry.type == "object.stored/1":
             self.note_object(fields, entry.index)
-        elif entry.type in ("link.found/1", "material.linked/1"):
+        elif entry.type in ("link.found/1", "link.decided/1", "material.linked/1"):
             self.links.append((entry.index, fields["a"], fields["b"]))
         elif entry.type == "derivative.made/1":
             self.made.setdefault(fields["derivative"], set()).add(fields["original"])

@@ -20,7 +20,7 @@ from witnessmark.archive import (
     sharing,
 )
 from witnessmark.archive.archive import Archive
-from witnessmark.archive.examining import Advance, nothing
+from witnessmark.archive.batch import Advance, nothing
 from witnessmark.archive.outgoing import NOTHING_LEFT
 from witnessmark.archive.selecting import COURT, PROFILES, SHARE
 from witnessmark.catalog.standing import Standings

@@ -9,6 +9,7 @@ from witnessmark.model import (
     CustodyReceipted,
     DerivativeMade,
     FindingRecorded,
+    LinkDecided,
     LinkFound,
     MaterialLinked,
     ObjectStored,
@@ -27,8 +28,8 @@ PROFILES = (COURT, SHARE)
 def with_linked(archive: Archive, chosen: Iterable[str]) -> set[str]:
     """The chosen objects and all that is linked with them, over any number of links.
 
-    By programs (`link.found`) or by people (`material.linked`): so nothing that speaks against an
-    item can be left behind by choosing.
+    By programs (`link.found`) or by people (`link.decided`, `material.linked`): so nothing that
+    speaks against an item can be left behind by choosing.
     """
     found, waiting = set[str](), list(chosen)
     while waiting:
@@ -37,6 +38,7 @@ def with_linked(archive: Archive, chosen: Iterable[str]) -> set[str]:
             continue
         found.add(name)
         waiting += (other for row in archive.queries.materials(name) for other in (row.a, row.b))
+        waiting += (other for row in archive.queries.decisions(name) for other in (row.a, row.b))
         waiting += (other for link in archive.queries.links(name) for other in (link.a, link.b))
     return found
 
@@ -75,7 +77,7 @@ class Selection:
         if self._wanted is None:
             return True
         match recorded.said:
-            case LinkFound() | MaterialLinked() as link:
+            case LinkFound() | LinkDecided() | MaterialLinked() as link:
                 return {link.a, link.b} <= self._wanted
             case RunRecorded(run=run):
                 return run in self._runs

@@ -28,7 +28,7 @@ from witnessmark.model.finding import FindingRecorded
 from witnessmark.model.genesis import Genesis
 from witnessmark.model.json import Json
 from witnessmark.model.key import KeyRevoked, KeyRotated
-from witnessmark.model.link import LinkFound, LinkSegment
+from witnessmark.model.link import DecidedSpan, LinkDecided, LinkFound, LinkSegment
 from witnessmark.model.object import ObjectStored
 from witnessmark.model.person import PersonAdded
 from witnessmark.model.protected import Protected, ValueDisclosed, ValueErased
@@ -51,6 +51,7 @@ __all__ = [
     "CustodyReceived",
     "CustodyTransferred",
     "DatedBy",
+    "DecidedSpan",
     "DerivativeMade",
     "Disposed",
     "Entry",
@@ -62,6 +63,7 @@ __all__ = [
     "Json",
     "KeyRevoked",
     "KeyRotated",
+    "LinkDecided",
     "LinkFound",
     "LinkSegment",
     "MaterialLinked",
