@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from witnessmark.anchoring import blocks, calendars, tokens
+from witnessmark.anchoring import blocks, calendars, hashes, tokens
 from witnessmark.anchoring.http import Door, NoAnswer
 from witnessmark.archive import stamps
 from witnessmark.archive.archive import Archive
@@ -220,7 +220,7 @@ class _Go:
 
     def _stamp(self, whom: Authority, text: Text) -> AnchorReceived:
         roots, lists = stamps.pinned(self._archive, whom)
-        question = tokens.question(text.data)
+        question = tokens.question(text.data, hashes.to_ask(self._anchors, self._clock()))
         response = self._door.post(whom.url, question.request, tokens.QUERY, answer=tokens.REPLY)
         return stamps.stamped(
             self._archive, text, whom.name, response, roots, lists,
@@ -261,10 +261,10 @@ class _Go:
         return any(each.entry.type not in OWN for each in self._archive.journal.read(since, size))
 
     def _ages(self, row: AnchorRow) -> bool:
-        """Whether a new stamp must cover this one before its certificates end.
+        """Whether a new stamp must cover this one before its certificates end, or its hashes.
 
         Not again before half of `restamp_days` has passed: some authorities stamp with one
-        certificate to its last day.
+        certificate to its last day, or sign by one hash for ever.
         """
         margin = timedelta(days=self._anchors.restamp_days)
         now = self._clock()
@@ -273,7 +273,9 @@ class _Go:
         try:
             text = stamps.text_of(self._archive, row.size)
             data, ends = stamps.blob(self._archive, row.proof), stamps.ends(self._archive, row)
-            return tokens.check(data, text.data, ends).until - now < margin
+            stamp = tokens.check(data, text.data, ends)
+            old = any(hashes.ages(self._anchors, each, now) for each in stamp.hashes)
+            return old or stamp.until - now < margin
         except WitnessmarkError:
             return True  # a stamp that does not hold any more is replaced; `check` says why
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from witnessmark.anchoring import calendars, tokens
+from witnessmark.anchoring import calendars, hashes, tokens
 from witnessmark.anchoring.http import Door, NoAnswer
 from witnessmark.archive import anchoring, stamps
 from witnessmark.archive.archive import Archive
@@ -50,7 +50,8 @@ _OTHER = (
 def ask(archive: Archive, path: Path) -> int:
     """Writes a question over the newest checkpoint for a partner; the checkpoint's size."""
     text = stamps.text_of(archive)
-    question, name = tokens.question(text.data), secrets.token_hex(16)
+    hash_name = hashes.to_ask(archive.settings.anchors, datetime.now(UTC))
+    question, name = tokens.question(text.data, hash_name), secrets.token_hex(16)
     archive.work.add_question(name, text.size, question.nonce)
     members = {"id": name, "digest": text.digest.hex(), "query": _encode(question.request)}
     _write(path, {"witnessmark": _REQUEST, **members})

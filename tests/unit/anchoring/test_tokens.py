@@ -244,6 +244,29 @@ def test_each_question_is_new_and_says_only_a_digest() -> None:
     assert not tokens.is_question(b"", digest)
 
 
+@pytest.mark.parametrize("name", ["sha384", "sha512"])
+def test_a_question_by_a_stronger_hash(name: str, tmp_path: Path) -> None:
+    question = tokens.question(TEXT, name)
+    assert hashlib.new(name, TEXT).digest() in question.request
+    assert tokens.is_question(question.request, "00" * 32)  # nothing here to compare it with
+    assert not tokens.is_question(question.request[:-4] + b"\x01\x01\x00", "00" * 32)
+    real = authority.Authority(tmp_path)
+    real.digest = name
+    response, roots = real.stamp(question.request), certificates.from_pem(real.roots.read_bytes())
+    found = tokens.check(response, TEXT, roots, nonce=question.nonce, least=name)
+    assert found.hashes == (name, name)
+
+
+@pytest.mark.parametrize("knobs", [{"imprint_hash": "sha512"}, {"digest": "sha512"}, {}])
+def test_a_stamp_that_rests_on_a_weaker_hash(knobs: dict[str, str]) -> None:
+    response = Token(**knobs).response(TEXT)  # type: ignore[arg-type] # knobs of a test
+    roots = [certificates.certificate(ROOT.der)]
+    assert tokens.check(response, TEXT, roots)
+    with pytest.raises(BadStamp) as caught:
+        tokens.check(response, TEXT, roots, least="sha512")
+    assert caught.value.code == "weak"
+
+
 @pytest.mark.skipif(not authority.OPENSSL, reason="there is no openssl here")
 @pytest.mark.parametrize("kind", ["p256", "p384", "rsa"])
 def test_real_authorities(kind: str, tmp_path: Path) -> None:
