@@ -1,7 +1,8 @@
 """How long a hash is relied upon, and which one is asked for.
 
 When a hash ages is nobody's fact: NIST's "Policy on Hash Functions" (August 2015) saw no need to
-move from SHA-2 and names no end for SHA-256. So the dates are the organisation's own (`archive.toml`).
+move from SHA-2 and names no end for SHA-256. So the dates are the organisation's own, in
+`archive.toml`.
 """
 
 from __future__ import annotations
