@@ -18,13 +18,26 @@ from witnessmark.archive.archive import Archive
 from witnessmark.archive.stamps import OPENTIMESTAMPS, PARTNER, RFC3161, Outcome, Text
 from witnessmark.catalog.standing import Standing, Standings
 from witnessmark.errors import BadInput, BadStamp, NotFound, StoreFailure, WitnessmarkError
-from witnessmark.model import AnchorFailed, AnchorReceived, CosignatureReceived
+from witnessmark.model import (
+    AnchorFailed,
+    AnchorReceived,
+    CosignatureReceived,
+    DigestsRenewed,
+    RenewalAnchored,
+)
 from witnessmark.model.statement import Sha256, Token
 from witnessmark.ports import AnchorRow
 from witnessmark.settings import Authority, Calendar
 
 #: entries that anchoring itself makes: alone, they are nothing new to stamp
-OWN = frozenset({AnchorReceived.TYPE, AnchorFailed.TYPE, CosignatureReceived.TYPE})
+OWN = frozenset(
+    {
+        *(AnchorReceived.TYPE, AnchorFailed.TYPE, CosignatureReceived.TYPE),
+        *(DigestsRenewed.TYPE, RenewalAnchored.TYPE),
+    }
+)
+#: of a failure, when it was a renewal that was to be stamped
+RENEWAL = "renewal"
 #: advised at least
 ENOUGH = 2
 #: seconds before each further attempt of one go, and for one question
@@ -75,6 +88,11 @@ def failures(archive: Archive) -> list[str]:
         for name in (row.authority, *([PARTNER] if row.via == PARTNER else [])):
             if latest.get((row.kind, name), (row.entry, None))[0] < row.entry:
                 del latest[row.kind, name]
+    for index in archive.queries.acts(RenewalAnchored.TYPE):
+        stamped = archive.journal.entry(index).said
+        assert isinstance(stamped, RenewalAnchored)
+        if latest.get((RENEWAL, stamped.authority), (index, None))[0] < index:
+            del latest[RENEWAL, stamped.authority]
     return [
         f"{said.authority} gave no stamp when asked last: {said.reason.replace('_', ' ')} "
         f"(entry {index})."
@@ -96,7 +114,26 @@ def advice(archive: Archive) -> list[str]:
             "Authorities are asked without a proxy (direct = true): the rhythm of the questions "
             "tells your address, and that an archive is here."
         )
+    until = anchors.relied_until.sha256
+    if hashes.ages(anchors, "sha256", _now()) and not _is_renewed(archive):
+        better = hashes.to_ask(anchors, _now())
+        found.append(
+            f"The record stands on SHA-256, which is relied upon until {until}: "
+            f"'witnessmark anchor --renew {better}' has everything hashed again and stamped."
+        )
     return found
+
+
+def _is_renewed(archive: Archive) -> bool:
+    """Whether everything but what anchoring made is covered by a renewal that was stamped."""
+    head, size = archive.journal.head(), 0
+    for index in archive.queries.acts(RenewalAnchored.TYPE):
+        stamped = archive.journal.entry(index).said
+        assert isinstance(stamped, RenewalAnchored)
+        renewed = archive.journal.entry(stamped.renewal).said
+        size = max(size, renewed.size) if isinstance(renewed, DigestsRenewed) else size
+    rest = archive.journal.read(size, head.size if head else 0)
+    return all(each.entry.type in OWN for each in rest)
 
 
 def anchor(

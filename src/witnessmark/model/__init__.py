@@ -32,6 +32,7 @@ from witnessmark.model.link import LinkFound, LinkSegment
 from witnessmark.model.object import ObjectStored
 from witnessmark.model.person import PersonAdded
 from witnessmark.model.protected import Protected, ValueDisclosed, ValueErased
+from witnessmark.model.renewal import DigestsRenewed, RenewalAnchored
 from witnessmark.model.risk import RiskRecorded
 from witnessmark.model.run import RunRecorded, Tally
 from witnessmark.model.scope import Scope, ScopeChanged
@@ -52,6 +53,7 @@ __all__ = [
     "CustodyTransferred",
     "DatedBy",
     "DerivativeMade",
+    "DigestsRenewed",
     "Disposed",
     "Entry",
     "ExportMade",
@@ -70,6 +72,7 @@ __all__ = [
     "PersonAdded",
     "Protected",
     "Recorded",
+    "RenewalAnchored",
     "RiskRecorded",
     "RunRecorded",
     "Scope",
