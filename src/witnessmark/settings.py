@@ -28,8 +28,8 @@ class Authority:
     Attributes:
         name: as it stands in the record and on screen.
         url: where it is asked; "" when only a partner's archive asks it.
-        roots: PEM file of the self-signed certificates that its tokens must lead to; relative to
-            the archive.
+        roots: PEM file of the certificates that its tokens must lead to, roots or intermediates;
+            relative to the archive.
         crls: PEM file of revocation lists; "" for none.
     """
 

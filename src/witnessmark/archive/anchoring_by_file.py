@@ -32,7 +32,7 @@ from witnessmark.model.statement import Sha256, Token
 from witnessmark.record.canonical import canonical, parse
 from witnessmark.record.note import strict_base64
 from witnessmark.settings import Authority, is_name
-from witnessmark.stores.durable import write_file
+from witnessmark.stores.durable import write_new_file
 
 _REQUEST, _ANSWER = "anchor-request/1", "anchor-answer/1"
 _LARGEST, _MANY = 16 << 20, 64
@@ -231,12 +231,12 @@ def _failed(archive: Archive, kind: str, text: Text, error: WitnessmarkError) ->
 
 
 def _write(path: Path, members: Mapping[str, Any]) -> None:
-    if path.exists():
+    try:
+        write_new_file(path, canonical(dict(members)) + b"\n", 0o644)
+    except FileExistsError as error:
         raise BadInput(
             f"{path} is there already.", kept="It was not touched.", todo="Name another file."
-        )
-    try:
-        write_file(path, canonical(dict(members)) + b"\n", 0o644)
+        ) from error
     except OSError as error:
         raise BadInput(
             f"{path} cannot be written: {error.strerror}.",
