@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.corpus import (
     bags,
+    edges,
     elsewhere,
     holding,
     malformed,
@@ -15,5 +16,5 @@ from tests.corpus import (
 )
 from tests.corpus.case import REGISTRY, Case
 
-MODULES = (bags, elsewhere, holding, malformed, packed, records, renewals, seals, stamps)
+MODULES = (bags, edges, elsewhere, holding, malformed, packed, records, renewals, seals, stamps)
 CASES: tuple[Case, ...] = tuple(REGISTRY.values())
