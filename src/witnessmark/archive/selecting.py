@@ -6,14 +6,17 @@ from collections.abc import Iterable, Iterator
 
 from witnessmark.archive.archive import Archive
 from witnessmark.model import (
+    AnchorReceived,
     CustodyReceipted,
     DerivativeMade,
+    DigestsRenewed,
     FindingRecorded,
     LinkDecided,
     LinkFound,
     MaterialLinked,
     ObjectStored,
     Recorded,
+    RenewalAnchored,
     RunRecorded,
     SightingRecorded,
     ValueDisclosed,
@@ -23,6 +26,8 @@ from witnessmark.record.history import KEY_ENTRIES
 
 COURT, SHARE = "court", "share"
 PROFILES = (COURT, SHARE)
+#: renewals, and what binds older stamps into them
+_RENEWING = (AnchorReceived, DigestsRenewed, RenewalAnchored)
 
 
 def with_linked(archive: Archive, chosen: Iterable[str]) -> set[str]:
@@ -50,11 +55,19 @@ class Selection:
         wanted: objects; None for all.
         risk: index of the risk record.
         copies: in `share`, original to its sanitised copy.
+        renewed: a renewal of hashes goes along, and with it the entries of all stamps.
     """
 
     def __init__(
-        self, wanted: set[str] | None, risk: int, profile: str, copies: Iterable[str] = ()
+        self,
+        wanted: set[str] | None,
+        risk: int,
+        profile: str,
+        copies: Iterable[str] = (),
+        *,
+        renewed: bool = False,
     ) -> None:
+        self._renewed = renewed
         self._wanted, self._risk, self._share = wanted, risk, profile == SHARE
         self._copies = set(copies)
         self._chosen: set[int] = set()
@@ -74,7 +87,7 @@ class Selection:
             return True
         if self._share and not self._may_be_shared(recorded):
             return False
-        if self._wanted is None:
+        if self._wanted is None or (self._renewed and isinstance(recorded.said, _RENEWING)):
             return True
         match recorded.said:
             case LinkFound() | LinkDecided() | MaterialLinked() as link:

@@ -32,6 +32,7 @@ from witnessmark.model.link import DecidedSpan, LinkDecided, LinkFound, LinkSegm
 from witnessmark.model.object import ObjectStored
 from witnessmark.model.person import PersonAdded
 from witnessmark.model.protected import Protected, ValueDisclosed, ValueErased
+from witnessmark.model.renewal import DigestsRenewed, RenewalAnchored
 from witnessmark.model.risk import RiskRecorded
 from witnessmark.model.run import RunRecorded, Tally
 from witnessmark.model.scope import Scope, ScopeChanged
@@ -53,6 +54,7 @@ __all__ = [
     "DatedBy",
     "DecidedSpan",
     "DerivativeMade",
+    "DigestsRenewed",
     "Disposed",
     "Entry",
     "ExportMade",
@@ -72,6 +74,7 @@ __all__ = [
     "PersonAdded",
     "Protected",
     "Recorded",
+    "RenewalAnchored",
     "RiskRecorded",
     "RunRecorded",
     "Scope",
