@@ -9,7 +9,7 @@ real unrelated clips, and followed by what is made here:
   that changes in 0.7 s, in the shares that give the distances between frames 0.5 to 16 s apart of
   a real clip drawn at random; slow clips are pruned to few hashes, as real ones are.
 - Words. Words, signatures and places are taken from keyframes of real clips that no query shows:
-  of eight keyframes in a row of one clip, as many features as `_OWN` says, the others from all of
+  of twelve keyframes in a row of one clip, as many features as `_OWN` says, the others from all of
   those clips. Drawn from all clips alone, two features agree as often as real ones do, but several
   in one pair of keyframes less often: features of one picture are of one kind.
 
@@ -34,7 +34,7 @@ from witnessmark.verification.matching.words import COUNT
 SECONDS = 30.0
 #: Share of a keyframe's features that come from one real keyframe.
 _OWN = 0.8
-_KEYS = 8
+_KEYS = 12
 #: Hashes two a second; after how many of them distances over time are measured.
 _LAGS = (1, 2, 4, 8, 16, 32)
 #: In how many hashes the slow and the fast part of a clip forget what they were.
