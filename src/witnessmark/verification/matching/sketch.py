@@ -21,7 +21,7 @@ from witnessmark.verification.matching.framehash import Hashes, distances
 #: Of the samples, two a second: 30 s give at most 60 whole and 60 trimmed hashes.
 _STEP = round(RATE / 2)
 #: A hash this near (bits of 256) to one of the last few that were kept brings nothing new.
-_PRUNED, _LAST = 12, 8
+PRUNED, LAST = 12, 8
 #: Hashes of a video in all; of a longer one every second, third, ... is kept, down to this.
 MOST_HASHES = 4000
 #: Keyframes of half a minute, at least, and of a video in all; words of each. More of both find
@@ -111,8 +111,8 @@ def pruned(hashes: Hashes) -> Hashes:
     """Of hashes (n x 4) in order of time, those that bring something new."""
     kept: list[int] = []
     for number in range(len(hashes)):
-        last = hashes[kept[-_LAST:]]
-        if not kept or distances(hashes[number : number + 1], last).min() > _PRUNED:
+        last = hashes[kept[-LAST:]]
+        if not kept or distances(hashes[number : number + 1], last).min() > PRUNED:
             kept.append(number)
     return hashes[kept]
 
