@@ -8,16 +8,19 @@ the other way, or between two copies of which neither was made from the other. T
 from __future__ import annotations
 
 import functools
+import sys
 from collections import Counter
 from itertools import combinations
 from pathlib import Path
+
+import av
 
 from bench.report import Row
 from support import edits, footage
 from witnessmark.model import LinkSegment
 from witnessmark.model.statement import Token
-from witnessmark.verification.matching import Fingerprint, match
-from witnessmark.verification.matching.descent import Descent, estimate
+from witnessmark.verification.matching import match
+from witnessmark.verification.matching.descent import Descent, Version, estimate
 from witnessmark.verification.matching.fingerprint import of_file
 
 CACHE = footage.ROOT / ".bench" / "descent"
@@ -48,7 +51,7 @@ def _ancestors(name: str) -> set[str]:
     return found
 
 
-def material(name: str, source: Path, folder: Path) -> dict[str, Fingerprint]:
+def material(name: str, source: Path, folder: Path) -> dict[str, Version]:
     """Fingerprints of the chain's copies of one clip."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = {"base": folder / f"{name}.base.mp4"}
@@ -63,22 +66,31 @@ def material(name: str, source: Path, folder: Path) -> dict[str, Fingerprint]:
     made = {}
     for copy, path in paths.items():
         with path.open("rb") as file:
-            made[copy] = of_file(file)[0]
+            found = of_file(file)[0]
+        with av.open(str(path)) as container:
+            picture = container.streams.video[0]
+            made[copy] = Version(
+                name=copy,
+                print=found,
+                width=picture.width,
+                height=picture.height,
+                bytes=path.stat().st_size,
+            )
     return made
 
 
-def judge(one: str, other: str, found: Descent) -> str:
-    """`right`, `wrong` or `undetermined`; the latter is right for two that only share a parent."""
+def judge(found: Descent) -> str:
+    """`right`, `wrong` or `undetermined`; of two that only share a parent nothing is right."""
     if found.parent is None:
         return "undetermined"
     return "right" if found.parent in _ancestors(str(found.child)) else "wrong"
 
 
-def estimates(prints: dict[str, Fingerprint]) -> list[tuple[str, str, Descent]]:
+def estimates(prints: dict[str, Version]) -> list[tuple[str, str, Descent]]:
     """All pairs that the matcher links."""
     made = []
     for one, other in combinations(sorted(prints), 2):
-        found = match(prints[one], prints[other])
+        found = match(prints[one].print, prints[other].print)
         if found is None or found.relation != "same_footage":
             continue
         segments = [
@@ -92,7 +104,7 @@ def estimates(prints: dict[str, Fingerprint]) -> list[tuple[str, str, Descent]]:
             )
             for each in found.segments
         ]
-        made.append((one, other, estimate((one, prints[one]), (other, prints[other]), segments)))
+        made.append((one, other, estimate(prints[one], prints[other], segments)))
     return made
 
 
@@ -108,19 +120,21 @@ def chosen() -> dict[str, Path]:
     return {name: clips[name] for name in once[::step][:CLIPS]}
 
 
-def bench(verbose: bool = False) -> list[Row]:
+def bench(verbose: bool = False, halves: tuple[str, ...] = ("fit", "report")) -> list[Row]:
     """Rates on both halves of the clips."""
     tallies: dict[tuple[str, str], Counter[str]] = {}
     for number, (name, source) in enumerate(chosen().items()):
         half = ("fit", "report")[number % 2]
+        if half not in halves:
+            continue
         for one, other, found in estimates(material(name, source, CACHE)):
             related = one in _ancestors(other) or other in _ancestors(one)
             kind = "parent and child" if related else "neither from the other"
-            said = judge(one, other, found)
+            said = judge(found)
             tallies.setdefault((half, kind), Counter())[said] += 1
-            if verbose and said == "wrong":
+            if verbose and said != "right" and (related or said == "wrong"):
                 signs = ", ".join(f"{s.what} {s.weight:+.1f}" for s in found.signs)
-                print(f"    wrong: {name}: {one} | {other}: {found.parent} -> ({signs})")
+                print(f"    {said}: {name}: {one} | {other}: {found.parent} -> ({signs})")
     rows = []
     for (half, kind), counts in sorted(tallies.items()):
         total = sum(counts.values())
@@ -132,5 +146,5 @@ def bench(verbose: bool = False) -> list[Row]:
 
 
 if __name__ == "__main__":
-    for row in bench(verbose=True):
+    for row in bench(verbose=True, halves=tuple(sys.argv[1:]) or ("fit", "report")):
         print(row)
