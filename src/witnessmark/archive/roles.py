@@ -7,12 +7,16 @@ another program. That is said in the threat model too.
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from witnessmark.archive.archive import Archive
-from witnessmark.errors import Refused
+from witnessmark.errors import BadInput, Refused
 from witnessmark.model import Genesis, KeyRotated, PersonAdded, key_id
 from witnessmark.model.statement import Token
 from witnessmark.record.history import KEY_ENTRIES
+
+if TYPE_CHECKING:
+    from witnessmark.archive.archive import Archive
 
 #: Who made the archive, anybody who was added, and who may see who published first.
 FOUNDER, MEMBER, SOURCES = ROLES = ("founder", "member", "sources")
@@ -54,5 +58,28 @@ def require(archive: Archive, right: str) -> None:
             kept="Nothing was shown.",
             todo=f"It takes one of: {', '.join(sorted(RIGHTS[right]))}. A person gets roles when "
             "they are added ('witnessmark keys --add-person NAME --role ROLE').",
+            code="role",
+        )
+
+
+def check_grant(archive: Archive, given: Iterable[str]) -> None:
+    """Lets the person at work give these roles to somebody: the founder any, others none.
+
+    Raises:
+        BadInput: there is no such role, or it cannot be given.
+        Refused: the person at work is not the founder.
+    """
+    given = set(given) - {MEMBER}
+    if unknown := given - {SOURCES}:
+        raise BadInput(
+            f"The role '{min(unknown)}' cannot be given.",
+            kept="Nothing was changed.",
+            todo=f"Roles are: {MEMBER}, {SOURCES}.",
+        )
+    person = archive.working_person().person
+    if given and FOUNDER not in roles(archive).get(person, frozenset()):
+        raise Refused(
+            "Only who made the archive gives roles beside that of a member.",
+            kept="Nothing was changed.",
             code="role",
         )

@@ -171,6 +171,11 @@ def _within(name: str, start: int, end: int, members: Sequence[Member]) -> bool:
 # --- who was first -------------------------------------------------------------------------------
 
 
+def may_see_uploader(archive: Archive) -> None:
+    """Raises `Locked` or `Refused` unless the person at work may see who published first."""
+    roles.require(archive, roles.FIRST_UPLOADER)
+
+
 def first_uploader(archive: Archive, found: Earliest) -> list[dict[str, Any]]:
     """Where the earliest copy was seen, and who published it there: only for those who may know.
 
@@ -180,7 +185,7 @@ def first_uploader(archive: Archive, found: Earliest) -> list[dict[str, Any]]:
     Raises:
         Locked, Refused: see `roles.require`; asked before anything else.
     """
-    roles.require(archive, roles.FIRST_UPLOADER)
+    may_see_uploader(archive)
     if found.copy is None:
         return []
     return [
