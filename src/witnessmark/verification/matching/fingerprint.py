@@ -3,7 +3,7 @@
 A fingerprint is derived data: it can be made again, and one without its video is only a claim.
 Its thumbnails (24x24 grey) show whether something moves, never who: but treat it like a picture.
 
-Layout, little-endian, version 1:
+Layout, little-endian, version 2:
     "WMFP", version u16, width u16, height u16 (of the sampled picture), duration ms u32,
     samples n u32, keyframes m u32;
     n times ms u32; n full hashes 32 bytes; n inner hashes 32 bytes; n x 4 inner edges u8;
@@ -25,11 +25,12 @@ from numpy.typing import NDArray
 from witnessmark.errors import BadInput
 from witnessmark.model import Json
 from witnessmark.ports import Result
+from witnessmark.verification.matching.borders import inner
 from witnessmark.verification.matching.decode import MAX_SAMPLES, Sample, Video
 from witnessmark.verification.matching.features import COUNT, Features, features
-from witnessmark.verification.matching.framehash import Hashes, distances, frame_hash, inner, square
+from witnessmark.verification.matching.framehash import Hashes, distances, frame_hash, square
 
-VERSION = "1"
+VERSION = "2"
 #: Side of a thumbnail.
 THUMB = 24
 #: Seconds between pictures whose features are kept.
