@@ -11,7 +11,15 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from contextlib import AbstractContextManager
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
-from witnessmark.model import DatedBy, Entry, Json, LinkSegment, Protected, Recorded
+from witnessmark.model import (
+    DatedBy,
+    DecidedSpan,
+    Entry,
+    Json,
+    LinkSegment,
+    Protected,
+    Recorded,
+)
 from witnessmark.record.checkpoint import Checkpoint
 from witnessmark.record.tiles import Tile
 
@@ -170,11 +178,35 @@ class MaterialRow:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Member:
-    """Milliseconds of an object that show a recording."""
+    """Milliseconds of an object that show a recording.
+
+    Attributes:
+        take: members with the same number are one camera's take, as people confirmed; None when
+            nobody did.
+    """
 
     sha256: str
     start: int
     end: int
+    take: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DecisionRow:
+    """What a person decided about stretches of two objects; see `LinkDecided`.
+
+    Attributes:
+        key: a higher one is a later word.
+        entry: where the record says it.
+        span: milliseconds; None for all of both.
+    """
+
+    key: int
+    entry: int
+    a: str
+    b: str
+    decision: str
+    span: DecidedSpan | None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,6 +294,9 @@ class Queries(Protocol):
 
     def links(self, sha256: str | None = None) -> list[LinkRow]:
         """Links, of one object or all."""
+
+    def decisions(self, sha256: str | None = None) -> list[DecisionRow]:
+        """What people decided about links (`link.decided/1`), of one object or all, in order."""
 
     def recordings(self) -> dict[int, list[Member]]:
         """Matching footage: recording to the object segments that show it."""

@@ -352,6 +352,11 @@ def later_statements() -> dict[str, Fields]:
             "a": video, "b": thumbnail, "relation": "contradicts",
             "reason": protect("reason", "r", 14),
         },
+        "link.decided/1": {
+            "a": video, "b": thumbnail, "decision": "split",
+            "spans": [{"a_start": 0, "a_end": 900, "b_start": 100, "b_end": 1000}],
+            "reason": protect("reason", "r", 15),
+        },
         "derivative.made/1": {
             "original": video, "derivative": thumbnail, "method": "sanitise", "version": "1",
             "tools": {}, "removed": ["container_metadata"], "streams": [stream],
@@ -378,6 +383,7 @@ def receipt(record: Record, transfer: int, signer: Signer | None = None) -> Fiel
 SIGNED = (
     *("risk.recorded/1", "scope.changed/1", "value.disclosed/1", "value.erased/1"),
     *("custody.received/1", "custody.transferred/1", "custody.receipted/1", "material.linked/1"),
+    "link.decided/1",
 )
 
 

@@ -142,6 +142,16 @@ def with_contrary() -> Package:
 good("contrary_material_is_here", with_contrary)
 record_attack("contrary", "contrary_left_behind", contrary)
 record_attack("contrary", "matching_footage_left_behind", lambda m: None, objects=[VIDEO])
+
+
+def decided(made: Record) -> None:
+    """A person says that it is not the same footage: the reader shall see what they compared."""
+    made.add("object.stored/1", {**b.stored(CONTRARY), "derived_from": b.sha256(VIDEO)})
+    fields = {**b.later_statements()["link.decided/1"], "b": b.sha256(CONTRARY)}
+    made.add("link.decided/1", fields, BOHDAN)
+
+
+record_attack("contrary", "decided_footage_left_behind", decided)
 record_attack(
     "contrary",
     "another_original_left_behind",

@@ -208,6 +208,8 @@ for number, (kind, fields) in enumerate(
         ("run.recorded/1", {"started_at": "2026-01-02"}),
         ("finding.recorded/1", {"tools": {"reader": 2}}),
         ("link.found/1", {"segments": [{"a_start": 0}]}),
+        ("link.found/1", {"evidence": {"role": "evidence"}}),
+        ("link.found/1", {"pairs": -1}),
         ("risk.recorded/1", {"uploader": "Oleh"}),
         ("scope.changed/1", {"scope": b.SCOPE | {"scratch": "no"}}),
         ("value.erased/1", {"values": [{"entry": 4}]}),
@@ -250,6 +252,11 @@ record_attack(
     "entry_signature",
     "unsigned_risk",
     lambda m: m.add("risk.recorded/1", b.statements()["risk.recorded/1"]),
+)
+record_attack(
+    "entry_signature",
+    "unsigned_split",
+    lambda m: m.add("link.decided/1", b.later_statements()["link.decided/1"]),
 )
 record_attack(
     "entry_signature",

@@ -25,6 +25,7 @@ from witnessmark.archive import (
     custodying,
     disposing,
     examining,
+    matching,
     protecting,
 )
 from witnessmark.custody.keys import Unlocked
@@ -185,7 +186,7 @@ def test_what_was_made_from_it_goes_along(filled: Archive, dispose: Dispose) -> 
         (f"sha256:{copy.sha256}",),
     )  # fmt: skip
     for name in (one, other):
-        for path in (examining.fingerprint_path(filled, name),
+        for path in (matching.fingerprint_path(filled, name),
                      filled.derived / "thumbnails" / f"{name}.jpg",
                      filled.folder / "damaged" / f"{name}.0"):  # fmt: skip
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -315,7 +316,7 @@ def test_a_disposal_that_was_cut_off_is_finished(
     filled: Archive, dispose: Dispose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = names(filled)[0]
-    print_ = examining.fingerprint_path(filled, name)
+    print_ = matching.fingerprint_path(filled, name)
     print_.parent.mkdir(parents=True)
     print_.write_bytes(b"made from it")
     with monkeypatch.context() as cut:

@@ -116,7 +116,8 @@ def _contrary(archive: Archive, objects: Iterable[str]) -> Iterator[tuple[str, s
     for name in objects:
         pairs = [(row.a, row.b) for row in archive.queries.links(name)]
         pairs += [(row.a, row.b) for row in archive.queries.materials(name)]
-        for a, b in pairs:
+        pairs += [(row.a, row.b) for row in archive.queries.decisions(name)]
+        for a, b in dict.fromkeys(pairs):
             other = b if a == name else a
             if other not in gone:
                 yield name, other

@@ -16,11 +16,12 @@ from witnessmark.archive import (
     outgoing,
     outside,
     protecting,
+    renewing,
     selecting,
     sharing,
 )
 from witnessmark.archive.archive import Archive
-from witnessmark.archive.examining import Advance, nothing
+from witnessmark.archive.batch import Advance, nothing
 from witnessmark.archive.outgoing import NOTHING_LEFT
 from witnessmark.archive.selecting import COURT, PROFILES, SHARE
 from witnessmark.catalog.standing import Standings
@@ -108,12 +109,14 @@ def export(
     disclosures = _disclosures(archive, entries, order.disclose)
     objects = package.objects_of(entries, order.profile)
     seen, left_out = outside.earlier(archive, entries, objects)
-    notices = (*_notices(archive, entries), *left_out)
+    renewed, not_renewed = renewing.for_package(archive, entries)
+    notices = (*_notices(archive, entries), *left_out, *not_renewed)
     contents = package.Contents(
         profile=order.profile,
         entries=entries,
         disclosures=disclosures,
         earlier=seen,
+        renewed=renewed,
         readme=_readme(archive, order, entries, objects, notices),
         checkers=checkers(),
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -235,7 +238,10 @@ def _entries(archive: Archive, order: HandOver, advance: Advance) -> list[Record
         copies = sharing.copies(archive, rows, advance)
     if wanted is not None and selecting.with_linked(archive, names) != wanted:
         return _entries(archive, order, advance)  # linked meanwhile
-    selection = selecting.Selection(wanted, order.risk, order.profile, copies.values())
+    renewed = bool(renewing.renewals(archive))
+    selection = selecting.Selection(
+        wanted, order.risk, order.profile, copies.values(), renewed=renewed
+    )
     return list(selection.take(archive.journal.read()))
 
 

@@ -6,13 +6,17 @@ from collections.abc import Iterable, Iterator
 
 from witnessmark.archive.archive import Archive
 from witnessmark.model import (
+    AnchorReceived,
     CustodyReceipted,
     DerivativeMade,
+    DigestsRenewed,
     FindingRecorded,
+    LinkDecided,
     LinkFound,
     MaterialLinked,
     ObjectStored,
     Recorded,
+    RenewalAnchored,
     RunRecorded,
     SightingRecorded,
     ValueDisclosed,
@@ -22,13 +26,15 @@ from witnessmark.record.history import KEY_ENTRIES
 
 COURT, SHARE = "court", "share"
 PROFILES = (COURT, SHARE)
+#: renewals, and what binds older stamps into them
+_RENEWING = (AnchorReceived, DigestsRenewed, RenewalAnchored)
 
 
 def with_linked(archive: Archive, chosen: Iterable[str]) -> set[str]:
     """The chosen objects and all that is linked with them, over any number of links.
 
-    By programs (`link.found`) or by people (`material.linked`): so nothing that speaks against an
-    item can be left behind by choosing.
+    By programs (`link.found`) or by people (`link.decided`, `material.linked`): so nothing that
+    speaks against an item can be left behind by choosing.
     """
     found, waiting = set[str](), list(chosen)
     while waiting:
@@ -37,6 +43,7 @@ def with_linked(archive: Archive, chosen: Iterable[str]) -> set[str]:
             continue
         found.add(name)
         waiting += (other for row in archive.queries.materials(name) for other in (row.a, row.b))
+        waiting += (other for row in archive.queries.decisions(name) for other in (row.a, row.b))
         waiting += (other for link in archive.queries.links(name) for other in (link.a, link.b))
     return found
 
@@ -48,11 +55,19 @@ class Selection:
         wanted: objects; None for all.
         risk: index of the risk record.
         copies: in `share`, original to its sanitised copy.
+        renewed: a renewal of hashes goes along, and with it the entries of all stamps.
     """
 
     def __init__(
-        self, wanted: set[str] | None, risk: int, profile: str, copies: Iterable[str] = ()
+        self,
+        wanted: set[str] | None,
+        risk: int,
+        profile: str,
+        copies: Iterable[str] = (),
+        *,
+        renewed: bool = False,
     ) -> None:
+        self._renewed = renewed
         self._wanted, self._risk, self._share = wanted, risk, profile == SHARE
         self._copies = set(copies)
         self._chosen: set[int] = set()
@@ -72,10 +87,10 @@ class Selection:
             return True
         if self._share and not self._may_be_shared(recorded):
             return False
-        if self._wanted is None:
+        if self._wanted is None or (self._renewed and isinstance(recorded.said, _RENEWING)):
             return True
         match recorded.said:
-            case LinkFound() | MaterialLinked() as link:
+            case LinkFound() | LinkDecided() | MaterialLinked() as link:
                 return {link.a, link.b} <= self._wanted
             case RunRecorded(run=run):
                 return run in self._runs

@@ -11,7 +11,7 @@ from typing import Any
 
 from witnessmark.archive import outgoing
 from witnessmark.archive.archive import Archive
-from witnessmark.archive.examining import Advance
+from witnessmark.archive.batch import Advance
 from witnessmark.collection.kinds import sniff
 from witnessmark.engines.local import LocalEngine
 from witnessmark.errors import BadInput, BadRecord, Refused

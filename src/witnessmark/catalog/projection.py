@@ -7,6 +7,7 @@ appended or all at once in a rebuild.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
+from witnessmark.catalog.decisions import EVER
 from witnessmark.catalog.recordings import regroup
 from witnessmark.catalog.tables import Tables, part, short
 from witnessmark.errors import BadRecord, Refused
@@ -27,6 +29,7 @@ from witnessmark.model import (
     Genesis,
     KeyRevoked,
     KeyRotated,
+    LinkDecided,
     LinkFound,
     MaterialLinked,
     ObjectDisposed,
@@ -42,6 +45,7 @@ from witnessmark.model import (
     attachments,
     key_id,
 )
+from witnessmark.model.link import SAME_FOOTAGE
 from witnessmark.model.statement import plain
 
 Said = tuple[Recorded, Any]
@@ -59,6 +63,7 @@ class Projection:
             RunRecorded: self._runs,
             FindingRecorded: self._findings,
             LinkFound: self._links,
+            LinkDecided: self._decisions,
             RiskRecorded: self._risks,
             AnchorReceived: self._anchors,
             ValueErased: self._erased,
@@ -248,8 +253,10 @@ class Projection:
                 "relation": each.relation,
                 "score": each.score,
                 "matcher": each.matcher,
+                "content": _content(each.relation, each.segments),
             }
-            # two matchings at once find the same: the first one said stays, with its segments
+            # two matchings at once find the same: the first one said stays. Who found something
+            # else is kept beside it: which of them came first must not decide what belongs together
             if not connection.execute(
                 sa.insert(tables.links).prefix_with("OR IGNORE"), link
             ).rowcount:
@@ -260,9 +267,27 @@ class Projection:
                     for n, segment in enumerate(each.segments)
                 ]
                 connection.execute(sa.insert(tables.segments), rows)
-            if each.relation == "same_footage":
+            if each.relation == SAME_FOOTAGE:
                 joined |= {objects[each.a], objects[each.b]}
         regroup(connection, tables, joined)
+
+    def _decisions(self, connection: sa.Connection, said: list[Said]) -> None:
+        objects = self._need(connection, {name for _, each in said for name in (each.a, each.b)})
+        everything = {"a_start": -EVER, "a_end": EVER, "b_start": -EVER, "b_end": EVER}
+        rows = [
+            {
+                "id": part(recorded.index, n),
+                "entry": recorded.index,
+                "a": objects[each.a],
+                "b": objects[each.b],
+                "decision": each.decision,
+                **span,
+            }
+            for recorded, each in said
+            for n, span in enumerate([_members(span) for span in each.spans] or [everything])
+        ]
+        connection.execute(sa.insert(self.tables.decisions), rows)
+        regroup(connection, self.tables, {key for row in rows for key in (row["a"], row["b"])})
 
     def _risks(self, connection: sa.Connection, said: list[Said]) -> None:
         rows = [{"id": recorded.index, "decision": each.decision} for recorded, each in said]
@@ -446,6 +471,12 @@ def _key_changes(entry: Entry, said: Any) -> list[tuple[str, str]]:
 
 def _id(encoded: str) -> str:
     return key_id(base64.b64decode(encoded))
+
+
+def _content(*values: Any) -> int:
+    """63 bits of what was said, to tell it from something else."""
+    text = json.dumps([plain(each) for each in values], sort_keys=True)
+    return short(hashlib.sha256(text.encode()).hexdigest())
 
 
 def _members(value: Any) -> dict[str, Any]:

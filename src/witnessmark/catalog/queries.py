@@ -11,13 +11,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from witnessmark.catalog.decisions import EVER
 from witnessmark.catalog.projection import Projection
 from witnessmark.catalog.tables import Tables, short
 from witnessmark.errors import NotFound
-from witnessmark.model import DatedBy, LinkSegment
+from witnessmark.model import DatedBy, DecidedSpan, LinkSegment
 from witnessmark.ports import (
     AnchorRow,
     CosignatureRow,
+    DecisionRow,
     Gap,
     LinkRow,
     MaterialRow,
@@ -223,18 +225,38 @@ class SqlQueries:
             for key, one, other, relation, score in rows
         ]
 
+    def decisions(self, sha256: str | None = None) -> list[DecisionRow]:
+        """See `Queries.decisions`."""
+        d = self._tables.decisions
+        a, b = self._tables.objects.alias("a"), self._tables.objects.alias("b")
+        query = (
+            sa.select(d, a.c.sha256.label("one"), b.c.sha256.label("other"))
+            .join(a, a.c.id == d.c.a)
+            .join(b, b.c.id == d.c.b)
+            .order_by(d.c.id)
+        )
+        if sha256 is not None:
+            key = self.object(sha256).entry
+            query = query.where((d.c.a == key) | (d.c.b == key))
+        with self._read() as connection:
+            rows = connection.execute(query).all()
+        return [
+            DecisionRow(row.id, row.entry, row.one.hex(), row.other.hex(), row.decision, _span(row))
+            for row in rows
+        ]
+
     def recordings(self) -> dict[int, list[Member]]:
         """See `Queries.recordings`."""
         m, o = self._tables.members, self._tables.objects
         query = (
-            sa.select(m.c.recording, o.c.sha256, m.c.start, m.c.end)
+            sa.select(m.c.recording, o.c.sha256, m.c.start, m.c.end, m.c.take)
             .join(o, o.c.id == m.c.object)
             .order_by(m.c.recording, m.c.object, m.c.start)
         )
         found: dict[int, list[Member]] = {}
         with self._read() as connection:
-            for recording, sha256, start, end in connection.execute(query):
-                found.setdefault(recording, []).append(Member(sha256.hex(), start, end))
+            for recording, sha256, *rest in connection.execute(query):
+                found.setdefault(recording, []).append(Member(sha256.hex(), *rest))
         return found
 
     def acts(self, *types: str) -> list[int]:
@@ -357,3 +379,9 @@ class SqlQueries:
         p = self._tables.people
         with self._read() as connection:
             return {key: state for key, state in connection.execute(sa.select(p.c.key, p.c.state))}
+
+
+def _span(row: Any) -> DecidedSpan | None:
+    if row.a_end == EVER:
+        return None
+    return DecidedSpan(a_start=row.a_start, a_end=row.a_end, b_start=row.b_start, b_end=row.b_end)

@@ -62,13 +62,14 @@ def _batches(entries: Iterable[Recorded]) -> Iterable[Sequence[Recorded]]:
 
 
 def digests(connection: sa.Connection) -> dict[str, str]:
-    """Table name to a SHA-256 over all its rows in key order; tables that are missing are left out.
+    """Table name to a SHA-256 over all its rows in key order.
 
-    Equal before and after a rebuild.
+    Tables that are missing, or of another version, are left out. Equal before and after a rebuild.
     """
-    there, found = set(sa.inspect(connection).get_table_names()), {}
+    look, found = sa.inspect(connection), {}
+    there = set(look.get_table_names())
     for table in Tables().metadata.sorted_tables:
-        if table.name in there:
+        if table.name in there and _same_columns(look, table):
             digest = hashlib.sha256()
             for row in connection.execute(sa.select(table).order_by(*table.primary_key.columns)):
                 digest.update(repr(tuple(row)).encode())
@@ -77,10 +78,17 @@ def digests(connection: sa.Connection) -> dict[str, str]:
 
 
 def outdated(connection: sa.Connection) -> bool:
-    """Whether a catalog is there that lacks tables of this version."""
-    there = set(sa.inspect(connection).get_table_names())
-    wanted = {table.name for table in Tables().metadata.sorted_tables}
-    return bool(there & wanted) and not wanted <= there
+    """Whether a catalog is there whose tables or columns are not those of this version."""
+    look = sa.inspect(connection)
+    there, wanted = set(look.get_table_names()), Tables().metadata.tables
+    if not there & wanted.keys():
+        return False
+    return not wanted.keys() <= there or not all(_same_columns(look, t) for t in wanted.values())
+
+
+def _same_columns(look: sa.Inspector, table: sa.Table) -> bool:
+    there = {column["name"] for column in look.get_columns(table.name)}
+    return there == {column.name for column in table.columns}
 
 
 class Replay:

@@ -103,7 +103,8 @@ class Tables:
             sa.Column("relation", sa.Text, nullable=False),
             sa.Column("score", sa.Text, nullable=False),
             sa.Column("matcher", sa.Text, nullable=False),
-            index("links_once", "a", "b", "matcher", unique=True),
+            sa.Column("content", sa.Integer, nullable=False),
+            index("links_once", "a", "b", "matcher", "content", unique=True),
             index("links_b", "b"),
         )
         self.segments = table(
@@ -118,13 +119,30 @@ class Tables:
             sa.Column("transform", sa.Text, nullable=False),
             index("segments_link", "link"),
         )
-        #: recordings: object segments joined by links; the id is the lowest segment's in it
+        #: what people say of pairs of stretches; later rows win over earlier ones
+        self.decisions = table(
+            "link_decisions",
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("entry", sa.Integer, nullable=False),
+            sa.Column("a", sa.Integer, nullable=False),
+            sa.Column("b", sa.Integer, nullable=False),
+            sa.Column("decision", sa.Text, nullable=False),
+            sa.Column("a_start", sa.Integer, nullable=False),
+            sa.Column("a_end", sa.Integer, nullable=False),
+            sa.Column("b_start", sa.Integer, nullable=False),
+            sa.Column("b_end", sa.Integer, nullable=False),
+            index("link_decisions_a", "a"),
+            index("link_decisions_b", "b"),
+        )
+        #: recordings: object segments joined by links; the id is the lowest segment's in it.
+        #: Members with the same `take` are one camera's, as people confirmed
         self.members = table(
             "recording_members",
             sa.Column("recording", sa.Integer, primary_key=True),
             sa.Column("object", sa.Integer, primary_key=True),
             sa.Column("start", sa.Integer, primary_key=True),
             sa.Column("end", sa.Integer, nullable=False),
+            sa.Column("take", sa.Integer),
             index("recording_members_object", "object"),
         )
         #: entries of people and runs: few among the many sightings, objects, findings and links

@@ -18,8 +18,10 @@ from witnessmark.cli import (
     handing_over,
     keeping,
     keys,
+    links,
     looking,
     making,
+    matching,
     status,
     verifying,
     witnessing,
@@ -33,7 +35,7 @@ PHASES = {
     "Collect": ("collect",),
     "Preserve": ("check", "audit", "backup", "restore", "rebuild", "log"),
     "Outside": ("anchor", "cosign", "witness"),
-    "Look into it": ("match", "examine", "show"),
+    "Look into it": ("match", "link", "examine", "show"),
     "Custody": ("custody", "dispose"),
     "Hand over": ("export", "derive", "disclose", "erase"),
 }
@@ -69,6 +71,8 @@ app = typer.Typer(
 )
 for module in (
     making,
+    matching,
+    links,
     verifying,
     status,
     looking,

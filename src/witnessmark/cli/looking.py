@@ -55,6 +55,8 @@ def _is_object(held: Archive, what: str, entry: int) -> bool:
 
 
 def _show_footage(held: Archive, as_json: bool) -> None:
+    from witnessmark.archive.linking import is_take
+
     recordings = held.queries.recordings()
     sightings: dict[str, list[SightingRow]] = {}
     for row in held.queries.sightings():
@@ -73,9 +75,10 @@ def _show_footage(held: Archive, as_json: bool) -> None:
             for member in members
         ]
         if as_json:
-            dump({"recording": recording, "members": rows})
+            dump({"recording": recording, "one_take": is_take(members), "members": rows})
             continue
-        say(f"Matching footage {number}: {len(rows)} objects")
+        what = "One camera's take, a person says" if is_take(members) else "Matching footage"
+        say(f"{what} ({number}): {len({member.sha256 for member in members})} objects")
         for shown in rows:
             say(
                 f"  {shown['object'][:12]}  {shown['start']:.1f}-{shown['end']:.1f} s; "
@@ -134,10 +137,13 @@ def _dates(dates: list[dict[str, Any]]) -> str:
 
 
 def _show_object(held: Archive, name: str, as_json: bool) -> None:
+    from witnessmark.archive import linking
+    from witnessmark.cli.links import line
+
     row = held.queries.object(name)
     sightings = [_sighting(each) for each in held.queries.sightings(row.sha256)]
     findings = [held.journal.entry(index) for index in held.queries.findings(row.sha256)]
-    links = held.queries.links(row.sha256)
+    links = linking.standings(held, row.sha256)
     stands = _standing(held)(row.sha256)
     materials = held.queries.materials(row.sha256)
     disposed = held.queries.disposed([row.sha256]).get(row.sha256)
@@ -151,7 +157,16 @@ def _show_object(held: Archive, name: str, as_json: bool) -> None:
                 "anchor": stands.members(),
                 "sightings": sightings,
                 "findings": [dict(each.entry.fields) for each in findings],
-                "links": [[link.a, link.b, link.relation, link.score] for link in links],
+                "links": [
+                    [
+                        each.a,
+                        each.b,
+                        each.relation,
+                        each.link.score if each.link else "",
+                        each.state,
+                    ]
+                    for each in links
+                ],
                 "materials": [dataclasses.asdict(each) for each in materials],
                 "disposed_by": disposed,
                 "custody_gaps": [
@@ -171,8 +186,7 @@ def _show_object(held: Archive, name: str, as_json: bool) -> None:
         fields = finding.entry.fields
         say(f"  {fields['check']}: {fields['result']} {fields.get('reason', '')}".rstrip())
     for link in links:
-        other = link.b if link.a == row.sha256 else link.a
-        say(f"  {link.relation.replace('_', ' ')}: {other[:12]}, score {link.score}")
+        say(f"  {line(link)}")
     for said in materials:
         say(f"  {said.a[:12]} {said.relation} {said.b[:12]}, a person says (entry {said.entry})")
     _say_gaps(held, row.sha256)

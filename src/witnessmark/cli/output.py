@@ -100,3 +100,9 @@ def tally_rows(tally: Mapping[str, Any]) -> list[tuple[str, int]]:
             if outcome == name:
                 rows.append((f"    {why.replace('_', ' ')}", count))
     return rows
+
+
+def show_unenforced(unenforced: Mapping[str, str]) -> None:
+    """Says what the system did not enforce on the workers, and why."""
+    for means, why in unenforced.items():
+        say(f"! Hostile files are less shut in here: {means} is not enforced ({safe(why)}).")

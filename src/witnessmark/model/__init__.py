@@ -28,10 +28,11 @@ from witnessmark.model.finding import FindingRecorded
 from witnessmark.model.genesis import Genesis
 from witnessmark.model.json import Json
 from witnessmark.model.key import KeyRevoked, KeyRotated
-from witnessmark.model.link import LinkFound, LinkSegment
+from witnessmark.model.link import DecidedSpan, LinkDecided, LinkFound, LinkSegment
 from witnessmark.model.object import ObjectStored
 from witnessmark.model.person import PersonAdded
 from witnessmark.model.protected import Protected, ValueDisclosed, ValueErased
+from witnessmark.model.renewal import DigestsRenewed, RenewalAnchored
 from witnessmark.model.risk import RiskRecorded
 from witnessmark.model.run import RunRecorded, Tally
 from witnessmark.model.scope import Scope, ScopeChanged
@@ -51,7 +52,9 @@ __all__ = [
     "CustodyReceived",
     "CustodyTransferred",
     "DatedBy",
+    "DecidedSpan",
     "DerivativeMade",
+    "DigestsRenewed",
     "Disposed",
     "Entry",
     "ExportMade",
@@ -62,6 +65,7 @@ __all__ = [
     "Json",
     "KeyRevoked",
     "KeyRotated",
+    "LinkDecided",
     "LinkFound",
     "LinkSegment",
     "MaterialLinked",
@@ -70,6 +74,7 @@ __all__ = [
     "PersonAdded",
     "Protected",
     "Recorded",
+    "RenewalAnchored",
     "RiskRecorded",
     "RunRecorded",
     "Scope",

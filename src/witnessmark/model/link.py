@@ -1,10 +1,17 @@
-"""A decided match between two objects."""
+"""A decided match between two objects: found by a program, decided about by people."""
 
 from __future__ import annotations
 
 import dataclasses
 
+from witnessmark.model.protected import Protected
+from witnessmark.model.sighting import Attachment
 from witnessmark.model.statement import Sha256, Signed, Statement, Token, says
+
+#: Links that make objects show one recording; others only stand beside them.
+SAME_FOOTAGE = "same_footage"
+#: What a person can decide about two stretches.
+CONFIRM, SPLIT, MERGE = DECISIONS = ("confirm", "split", "merge")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +36,14 @@ class LinkFound(Statement):
     """A program's match; `a` sorts before `b`, so that a pair is linked once.
 
     Attributes:
-        relation: `same_footage` or `same_scene`.
+        relation: `same_footage`, `same_scene` or `same_sound`; data, others may come.
         score: pair-level score, decimal text, 0 to 1; its meaning is the matcher's error card.
         fingerprint: fingerprint version.
         matcher: matcher version.
+        card: version of the error card in force, `none` when this matcher had none.
+        pairs: pairs of this archive that this matcher had to tell apart at that time.
+        expected_false: false links to expect among so many pairs, decimal text, from that card.
+        evidence: all numbers behind the decision (role `evidence`), segment by segment.
     """
 
     a: Sha256
@@ -42,3 +53,36 @@ class LinkFound(Statement):
     fingerprint: Token
     matcher: Token
     segments: tuple[LinkSegment, ...]
+    card: Token | None = None
+    pairs: int | None = None
+    expected_false: Token | None = None
+    evidence: Attachment | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DecidedSpan:
+    """Milliseconds of `a` and milliseconds of `b` that a person compared."""
+
+    a_start: int
+    a_end: int
+    b_start: int
+    b_end: int
+
+
+@says("link.decided/1")
+class LinkDecided(Statement):
+    """A person's word on a pair; `a` sorts before `b`. It wins over programs, whenever they come.
+
+    Attributes:
+        decision: `confirm` (one camera's take), `split` (not the same footage, whatever a program
+            finds), `merge` (the same footage, though no program found it). Of two decisions about
+            the same stretches, the later one counts.
+        spans: the stretches; empty for all of both, which `merge` never is.
+        reason: protected.
+    """
+
+    a: Sha256
+    b: Sha256
+    decision: Token
+    spans: tuple[DecidedSpan, ...]
+    reason: Protected

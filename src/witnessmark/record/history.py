@@ -43,6 +43,7 @@ SIGNED = frozenset(
         "custody.receipted/1",
         "object.disposed/1",
         "material.linked/1",
+        "link.decided/1",
     }
 )
 #: Entry types that change which keys are in force: a package carries all of them.

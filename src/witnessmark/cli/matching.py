@@ -1,0 +1,138 @@
+"""`match`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from witnessmark.cli.options import ArchiveOption, JsonOption, opened
+from witnessmark.cli.output import dump, progress, safe, say, show_unenforced
+
+if TYPE_CHECKING:
+    from witnessmark.verification.matching import Fingerprint
+
+
+def match(
+    queries: Annotated[
+        list[Path] | None, typer.Argument(help="Files to look for; without any, the archive.")
+    ] = None,
+    against: Annotated[
+        list[Path] | None, typer.Option("--against", help="Files to look in: --against A B C.")
+    ] = None,
+    archive: ArchiveOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Finds copies, excerpts and edits of the same footage.
+
+    Examples: witnessmark match clip.mp4 --against old/*.mp4 --json;
+    witnessmark match --archive ~/archive
+    """
+    if bool(queries) != bool(against):
+        raise typer.BadParameter("give files to look for and --against files to look in")
+    if queries and against:
+        raise typer.Exit(_match_files(queries, against, as_json))
+    from witnessmark.archive import matching
+
+    with opened(archive) as held:
+        with progress("matching", quiet=as_json) as advance:
+            counts = matching.match(held, advance)
+        recordings = held.queries.recordings()
+        unenforced = held.unenforced()
+    if as_json:
+        dump({**counts, "recordings": len(recordings), "unenforced": unenforced})
+        return
+    show_unenforced(unenforced)
+    say(
+        f"{counts['fingerprints']} fingerprints made, {counts['pairs']} pairs compared: "
+        f"{counts['same_footage']} same footage, {counts['same_scene']} same scene."
+    )
+    if counts["failed"]:
+        say(f"! {counts['failed']} objects could not be fingerprinted; findings say why.")
+    say(f"{len(recordings)} groups of matching footage ('witnessmark show' lists them).")
+
+
+def _match_files(queries: Sequence[Path], against: Sequence[Path], as_json: bool) -> int:
+    from witnessmark.verification.matching import match as compare
+
+    paths = list(dict.fromkeys([*queries, *against]))
+    prints, failures = _fingerprints(paths)
+    for path, why in failures.items():
+        if as_json:
+            dump({"file": str(path), "error": why})
+        else:
+            say(f"! {safe(path)}: {safe(why)}")
+    for query in queries:
+        for reference in against:
+            if query not in prints or reference not in prints or query == reference:
+                continue
+            found = compare(prints[query], prints[reference])
+            if found is None:
+                continue
+            segments = [
+                {
+                    "query": [round(t, 3) for t in each.query],
+                    "reference": [round(t, 3) for t in each.reference],
+                    "rate": round(each.rate, 4),
+                    "transform": each.transform,
+                }
+                for each in found.segments
+            ]
+            row = {
+                "query": str(query),
+                "reference": str(reference),
+                "relation": found.relation,
+                "score": round(found.score, 4),
+                "segments": segments,
+            }
+            if as_json:
+                dump(row)
+            else:
+                _show_match(row)
+    return 1 if failures else 0
+
+
+def _show_match(row: dict[str, Any]) -> None:
+    say(f"{safe(row['query'])} ~ {safe(row['reference'])}: "
+        f"{row['relation'].replace('_', ' ')}, score {row['score']}")  # fmt: skip
+    for each in row["segments"]:
+        (a, b), (c, d) = each["query"], each["reference"]
+        say(f"    {a:.1f}-{b:.1f} s shows {c:.1f}-{d:.1f} s, rate {each['rate']}, "
+            f"{each['transform']}")  # fmt: skip
+
+
+def _fingerprints(paths: Sequence[Path]) -> tuple[dict[Path, Fingerprint], dict[Path, str]]:
+    from witnessmark.engines.local import LocalEngine
+    from witnessmark.errors import BadInput
+    from witnessmark.ports import Task
+    from witnessmark.verification import matching
+
+    def tasks() -> Iterator[Task]:
+        function = "witnessmark.verification.matching:fingerprint"
+        for path in paths:
+            known = {"size": path.stat().st_size if path.is_file() else 0}
+            yield Task(str(path), function, str(path), known)
+
+    prints, failures = {}, {}
+    engine = LocalEngine(os.cpu_count() or 1, modules=["witnessmark.verification.matching"])
+    with closing(engine.map(tasks())) as outcomes:
+        for outcome in outcomes:
+            path = Path(outcome.key)
+            if outcome.result is None:
+                failures[path] = outcome.detail or outcome.failure
+                continue
+            try:
+                data = outcome.result.blobs.get("fingerprint", b"")
+                prints[path] = matching.Fingerprint.decode(data)
+            except BadInput:
+                failures[path] = "no picture could be decoded"
+    return prints, failures
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command of this module."""
+    app.command()(match)

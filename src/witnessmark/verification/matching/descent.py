@@ -1,0 +1,385 @@
+"""Which copy derives from which: an estimate from what edits leave behind, never more.
+
+Edits accumulate in one direction: parts are cut away, borders and captions are added, detail is
+lost. From two fingerprints and the segments that join them come signs, each of which says that
+one side was made from something like the other. Signs that contradict each other mean that both
+were made from a third copy, or that nothing can be said: undetermined, like signs that are weak.
+Nothing here knows who made what: two edits can leave the same traces as the way back.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from witnessmark.model import LinkSegment
+from witnessmark.verification.matching.features import Features
+from witnessmark.verification.matching.fingerprint import THUMB, Fingerprint
+
+Floats = NDArray[np.float64]
+
+#: Sum of signs from which a direction is named; and what the other side may have at most.
+#: Both, and the weights below, from `bench/descent.py` on one half of the clips.
+ENOUGH, AGAINST = 1.0, 0.5
+#: Samples of a segment that are looked at.
+_SAMPLES = 160
+#: Keyframe pairs that are laid onto each other, and how far apart in time they may be, seconds.
+_PAIRS, _APART = 12, 0.35
+_SAME_POINT, _INLIERS, _REACH = 64, 12, 0.0125
+#: Standard deviation over time (levels of 255) of a cell that stands still; and that moves.
+_STILL, _MOVES = 1.5, 6.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sign:
+    """A trace of an edit: `what` was done to one side. `weight` above 0: to `a`, below: to `b`."""
+
+    what: str
+    weight: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Descent:
+    """What the signs between two copies amount to.
+
+    Attributes:
+        parent, child: names; None: undetermined.
+        strength: sum of the signs for it, less those against it.
+        signs: all of them; the child's are those that speak for it.
+    """
+
+    a: str
+    b: str
+    parent: str | None
+    child: str | None
+    strength: float
+    signs: tuple[Sign, ...]
+
+
+def estimate(
+    a: tuple[str, Fingerprint], b: tuple[str, Fingerprint], segments: Sequence[LinkSegment]
+) -> Descent:
+    """Which of two copies was made from one like the other; `segments` as in their link."""
+    signs = tuple(_signs(a[1], b[1], segments))
+    edited_a = sum(sign.weight for sign in signs if sign.weight > 0)
+    edited_b = -sum(sign.weight for sign in signs if sign.weight < 0)
+    high, low = max(edited_a, edited_b), min(edited_a, edited_b)
+    if high < ENOUGH or low > AGAINST:
+        return Descent(a[0], b[0], None, None, high - low, signs)
+    parent, child = (b[0], a[0]) if edited_a > edited_b else (a[0], b[0])
+    return Descent(a[0], b[0], parent, child, high - low, signs)
+
+
+def _signs(a: Fingerprint, b: Fingerprint, segments: Sequence[LinkSegment]) -> Iterable[Sign]:
+    if not segments or not len(a) or not len(b):
+        return
+    main = max(segments, key=lambda s: (s.a_end - s.a_start, -s.a_start))
+    yield from _time(a, b, segments)
+    yield from _borders(a, b)
+    pairs = _key_pairs(a, b, main)
+    yield from _detail(a, b, pairs)
+    matrix = _laid(a, b, pairs) if "mirror" not in main.transform else None
+    if matrix is not None:
+        yield from _crop(a, b, matrix, pairs)
+        yield from _overlay(a, b, main, matrix)
+
+
+# --- time ----------------------------------------------------------------------------------------
+
+
+def _time(a: Fingerprint, b: Fingerprint, segments: Sequence[LinkSegment]) -> Iterable[Sign]:
+    """An excerpt is part of a longer take; a compilation cuts at the ends of what it took."""
+    if len(segments) > 1:
+        return
+    segment = segments[0]
+    in_a = _share(segment.a_start, segment.a_end, a)
+    in_b = _share(segment.b_start, segment.b_end, b)
+    if in_a >= 0.9 and in_b <= 0.8:
+        weight = _ends(b, segment.b_start, segment.b_end)
+    elif in_b >= 0.9 and in_a <= 0.8:
+        weight = -_ends(a, segment.a_start, segment.a_end)
+    else:
+        return
+    if weight:
+        made = weight > 0 if in_a >= 0.9 else weight < 0
+        yield Sign("excerpt" if made else "compilation", weight)
+
+
+def _share(start: int, end: int, of: Fingerprint) -> float:
+    return (end - start) / max(1, of.duration)
+
+
+def _ends(whole: Fingerprint, start: int, end: int) -> float:
+    """1 when the longer one goes on unbroken over the ends of the stretch, -1 when it cuts there.
+
+    Around an end, pictures half a second apart are compared with those before and after.
+    """
+    jumps = []
+    for end_time in (start, end):
+        if 1_500 < end_time < whole.duration - 1_500:
+            jumps.append(_jump(whole, end_time))
+    if not jumps:
+        return 0.0
+    return 1.0 if max(jumps) < 2.5 else -1.0 if min(jumps) > 4.0 else 0.0
+
+
+def _jump(whole: Fingerprint, at: int) -> float:
+    """The largest change between neighbours near a time, in units of the usual one there."""
+    near = np.abs(whole.times.astype(np.int64) - at) <= 3_000
+    thumbs = whole.thumbs[near].astype(np.float64)
+    if len(thumbs) < 6:
+        return 3.0
+    change = np.abs(np.diff(thumbs, axis=0)).mean(axis=(1, 2))
+    close = np.abs(whole.times[near][1:].astype(np.int64) - at) <= 700
+    if not close.any():
+        return 3.0
+    return float(change[close].max() / max(1.0, np.median(change)))
+
+
+# --- space ---------------------------------------------------------------------------------------
+
+
+def _borders(a: Fingerprint, b: Fingerprint) -> Iterable[Sign]:
+    """Even borders that one side has and the other has not."""
+    more = _border(a) - _border(b)
+    if abs(more) >= 0.06:
+        yield Sign("borders", 1.0 if more > 0 else -1.0)
+
+
+def _border(of: Fingerprint) -> float:
+    """Share of the picture outside of its even borders."""
+    left, top, right, bottom = np.median(of.edges, axis=0) / 255.0
+    return float(1 - max(0.0, right - left) * max(0.0, bottom - top))
+
+
+def _key_pairs(a: Fingerprint, b: Fingerprint, segment: LinkSegment) -> list[tuple[int, int]]:
+    """Keyframes of the same moment, evenly over the segment."""
+    rate = float(segment.rate)
+    at_a, at_b = a.seconds[a.keys], b.seconds[b.keys]
+    if not len(at_a) or not len(at_b):
+        return []
+    there = segment.b_start / 1000 + (at_a - segment.a_start / 1000) * rate
+    nearest = np.abs(at_b[None] - there[:, None]).argmin(axis=1)
+    inside = (at_a >= segment.a_start / 1000) & (at_a <= segment.a_end / 1000)
+    close = np.flatnonzero(inside & (np.abs(at_b[nearest] - there) <= _APART))
+    chosen = close[np.unique(np.linspace(0, len(close) - 1, _PAIRS).round().astype(int))]
+    return [(int(k), int(nearest[k])) for k in chosen] if len(close) else []
+
+
+def _laid(a: Fingerprint, b: Fingerprint, pairs: Sequence[tuple[int, int]]) -> Floats | None:
+    """2 x 3, takes a point of `a` (x, y from 0 to 1) into `b`; the median of the pairs'."""
+    found = [
+        matrix
+        for k, m in pairs
+        if (matrix := _similar(a, b, a.features[k], b.features[m])) is not None
+    ]
+    if len(found) < max(1, len(pairs) // 4):
+        return None
+    return np.asarray(np.median(np.stack(found), axis=0))
+
+
+def _similar(a: Fingerprint, b: Fingerprint, one: Features, other: Features) -> Floats | None:
+    if min(len(one), len(other)) < _INLIERS:
+        return None
+    matches = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True).match(
+        one.descriptors, other.descriptors
+    )
+    near = [(m.queryIdx, m.trainIdx) for m in matches if m.distance <= _SAME_POINT]
+    if len(near) < _INLIERS:
+        return None
+    size_a, size_b = (np.array([f.width, f.height], float) for f in (a, b))
+    at_a = one.points[[k for k, _ in near]] * size_a
+    at_b = other.points[[m for _, m in near]] * size_b
+    matrix, inside = cv2.estimateAffinePartial2D(
+        at_a, at_b, ransacReprojThreshold=_REACH * size_b.max(), maxIters=400
+    )
+    if matrix is None or int(inside.sum()) < _INLIERS:
+        return None
+    linear = np.diag(1 / size_b) @ matrix[:, :2] @ np.diag(size_a)
+    return np.column_stack([linear, matrix[:, 2] / size_b])
+
+
+def _inverse(matrix: Floats) -> Floats:
+    linear = np.linalg.inv(matrix[:, :2])
+    return np.column_stack([linear, -linear @ matrix[:, 2]])
+
+
+def _crop(
+    a: Fingerprint, b: Fingerprint, matrix: Floats, pairs: Sequence[tuple[int, int]]
+) -> Iterable[Sign]:
+    """One side shows a part of the other's picture, which goes on sharply around that part."""
+    if abs(np.linalg.det(matrix[:, :2])) < 1e-3:
+        return
+    seen_of_b, seen_of_a = _visible(b, a, _inverse(matrix)), _visible(a, b, matrix)
+    if min(seen_of_a, seen_of_b) > 0.93 or max(seen_of_a, seen_of_b) < 0.9:
+        return
+    cut_a = seen_of_b < seen_of_a
+    whole, part, into = (b, a, matrix) if cut_a else (a, b, _inverse(matrix))
+    around = _around(whole, part, into, [m if cut_a else k for k, m in pairs])
+    share = min(seen_of_a, seen_of_b)
+    if around is None:
+        return
+    if around < 0.35:  # a blurred or even surround was added to the whole one
+        yield Sign("padding", -0.8 if cut_a else 0.8)
+    elif around > 0.6 and share > 0.35:
+        yield Sign("crop", 1.0 if cut_a else -1.0)
+
+
+def _visible(one: Fingerprint, other: Fingerprint, matrix: Floats) -> float:
+    """Share of what `one` shows within its borders that lies within those of `other`."""
+    return float(_inside(_grid(one), other, matrix).mean())
+
+
+def _grid(of: Fingerprint) -> Floats:
+    left, top, right, bottom = np.median(of.edges, axis=0) / 255.0
+    x, y = np.meshgrid(np.linspace(left, right, 24), np.linspace(top, bottom, 24))
+    return np.stack([x.ravel(), y.ravel(), np.ones(x.size)])
+
+
+def _inside(points: Floats, other: Fingerprint, matrix: Floats) -> NDArray[np.bool_]:
+    left, top, right, bottom = np.median(other.edges, axis=0) / 255.0
+    x, y = matrix @ points
+    slack = 0.02
+    return np.asarray(
+        (x >= left - slack) & (x <= right + slack) & (y >= top - slack) & (y <= bottom + slack)
+    )
+
+
+def _around(
+    whole: Fingerprint, part: Fingerprint, into: Floats, keys: Sequence[int]
+) -> float | None:
+    """Points per area of the whole picture outside of the part, against inside of it.
+
+    `into` takes the part's points into the whole. None when there is nothing to compare.
+    """
+    back = _inverse(into)
+    cells = _inside(_grid(whole), part, back)
+    inside, outside = int(cells.sum()), int((~cells).sum())
+    if min(inside, outside) < 12:
+        return None
+    counted = np.zeros(2)
+    for key in keys:
+        points = whole.features[key].points.astype(float)
+        within = _inside(np.column_stack([points, np.ones(len(points))]).T, part, back)
+        counted += within.sum(), (~within).sum()
+    if counted[0] < 20:
+        return None
+    return float(counted[1] / outside / (counted[0] / inside))
+
+
+# --- what is in the picture ----------------------------------------------------------------------
+
+
+def _detail(a: Fingerprint, b: Fingerprint, pairs: Sequence[tuple[int, int]]) -> Iterable[Sign]:
+    """Coding, blurring and shrinking leave fewer points in the same pictures."""
+    counts = np.array([(len(a.features[k]), len(b.features[m])) for k, m in pairs], float)
+    if not len(counts) or counts.max() < 40:
+        return
+    one, other = counts.mean(axis=0) + 1
+    if min(one, other) < 0.75 * max(one, other):
+        yield Sign("detail", 0.6 if one < other else -0.6)
+
+
+def _overlay(
+    a: Fingerprint, b: Fingerprint, segment: LinkSegment, matrix: Floats
+) -> Iterable[Sign]:
+    """Cells that stand still on one side while the other moves: something was put over it."""
+    moments = _moments(a, b, segment)
+    if moments is None:
+        return
+    centres = (np.arange(THUMB) + 0.5) / THUMB
+    x, y = (each.ravel() for each in np.meshgrid(centres, centres))
+    points = np.stack([x, y, np.ones_like(x)])
+    inside = _inside(points, b, matrix) & _inside(points, a, np.eye(2, 3))
+    there = np.clip((matrix @ points * THUMB).astype(int), 0, THUMB - 1)
+    mine = a.thumbs[moments[0]].reshape(len(moments[0]), -1)[:, inside].astype(float)
+    theirs = b.thumbs[moments[1]][:, there[1], there[0]][:, inside].astype(float)
+    moves_a, moves_b = mine.std(axis=0), theirs.std(axis=0)
+    over_a = float(((moves_a < _STILL) & (moves_b > _MOVES)).mean()) if inside.any() else 0.0
+    over_b = float(((moves_b < _STILL) & (moves_a > _MOVES)).mean()) if inside.any() else 0.0
+    if max(over_a, over_b) >= 0.02 and min(over_a, over_b) < 0.01:
+        yield Sign("overlay", 1.0 if over_a > over_b else -1.0)
+
+
+def _moments(
+    a: Fingerprint, b: Fingerprint, segment: LinkSegment
+) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
+    """Samples of the same moments, of each side."""
+    mine = np.flatnonzero((a.times >= segment.a_start) & (a.times <= segment.a_end))
+    if len(mine) < 8:
+        return None
+    mine = mine[np.unique(np.linspace(0, len(mine) - 1, _SAMPLES).round().astype(int))]
+    there = segment.b_start / 1000 + (a.seconds[mine] - segment.a_start / 1000) * float(
+        segment.rate
+    )
+    theirs = np.abs(b.seconds[None] - there[:, None]).argmin(axis=1)
+    close = np.abs(b.seconds[theirs] - there) <= _APART
+    return (mine[close], theirs[close]) if close.sum() >= 8 else None
+
+
+# --- all copies of a recording -------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tree:
+    """Copies with arrows from parent to child, without those that a longer way explains.
+
+    Attributes:
+        arrows: what was estimated, in order of names; no way leads back to where it began.
+        open: pairs that were compared and stay undetermined.
+    """
+
+    arrows: tuple[Descent, ...]
+    open: tuple[Descent, ...]
+
+
+def tree(found: Iterable[Descent]) -> Tree:
+    """Puts estimates together; the weakest one of a circle is undetermined after all."""
+    named = sorted(found, key=lambda each: (each.a, each.b))
+    arrows = [each for each in named if each.parent is not None]
+    loose = [each for each in named if each.parent is None]
+    while circle := _circle(arrows):
+        weakest = min(circle, key=lambda each: (each.strength, each.a, each.b))
+        arrows.remove(weakest)
+        loose.append(dataclasses.replace(weakest, parent=None, child=None))
+    short = [each for each in arrows if not _detour(each, arrows)]
+    return Tree(tuple(short), tuple(sorted(loose, key=lambda each: (each.a, each.b))))
+
+
+def _circle(arrows: Sequence[Descent]) -> list[Descent]:
+    """Arrows that lie on some way back to where it began."""
+    below = _below(arrows)
+    return [each for each in arrows if each.parent in below.get(str(each.child), ())]
+
+
+def _detour(arrow: Descent, arrows: Sequence[Descent]) -> bool:
+    """Whether other arrows lead from its parent to its child."""
+    rest = _below([each for each in arrows if each is not arrow])
+    return arrow.child in rest.get(str(arrow.parent), ())
+
+
+def _below(arrows: Iterable[Descent]) -> Mapping[str, set[str]]:
+    """Name to all that descends from it."""
+    children: dict[str, set[str]] = {}
+    for each in arrows:
+        children.setdefault(str(each.parent), set()).add(str(each.child))
+    found: dict[str, set[str]] = {}
+    for name in children:
+        seen, waiting = set[str](), list(children[name])
+        while waiting:
+            child = waiting.pop()
+            if child not in seen:
+                seen.add(child)
+                waiting += children.get(child, ())
+        found[name] = seen
+    return found
+
+
+def all_pairs(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of copies in order of names."""
+    return list(combinations(sorted(names), 2))
