@@ -17,19 +17,15 @@ from witnessmark.verification.matching import Fingerprint, Match, Segment, match
 from witnessmark.verification.matching.fingerprint import of_file
 
 _CODE = Path(matching.__file__).parent
-#: What only compares, searches or judges; everything else may change a fingerprint.
-_NOT_PRINTS = {
-    "align.py", "candidates.py", "matcher.py", "motion.py", "card.py", "index.py", "words.py",
-}  # fmt: skip
-#: What changes neither fingerprint nor comparison.
-_NOT_MATCHES = {"card.py", "index.py", "words.py"}
+#: What a fingerprint depends on; a match depends on these and more.
+_PRINTS = ("borders.py", "decode.py", "features.py", "fingerprint.py", "framehash.py")
+_MATCHES = (*_PRINTS, "align.py", "candidates.py", "matcher.py", "motion.py", "stills.py")
 
 
 @functools.cache
 def code(*, prints: bool) -> str:
     """A digest of the code that a fingerprint, or a match, depends on."""
-    skipped = _NOT_PRINTS if prints else _NOT_MATCHES
-    paths = sorted(path for path in _CODE.glob("*.py") if path.name not in skipped)
+    paths = [_CODE / name for name in (_PRINTS if prints else _MATCHES)]
     text = b"".join(path.read_bytes() for path in (*paths, _CODE.parent / "media.py"))
     return hashlib.sha256(text + cv2.__version__.encode()).hexdigest()[:16]
 

@@ -110,7 +110,7 @@ def _agreed(query: _View, reference: _View, orientation: Orientation) -> Placeme
     off[query.flat] = 256
     off[:, reference.flat] = 256
     nearest = off.min(axis=1, initial=256)
-    if (nearest <= NEAR).sum() < LEAST_SAMPLES:
+    if (nearest <= NEAR).sum() < min(LEAST_SAMPLES, len(query.seconds)):
         return None
     q = np.flatnonzero(nearest <= NEAR)
     r = off[q].argmin(axis=1)
@@ -136,25 +136,36 @@ def _between(query: Floats, reference: Floats, orientation: Orientation) -> Floa
 
 
 def by_features(query: Fingerprint, reference: Fingerprint) -> list[Placement]:
-    """Placements from ORB features of keyframes under a similarity, found by RANSAC."""
+    """Placements from ORB features of keyframes under a similarity, plain or mirrored, by RANSAC."""
     seen: list[tuple[Floats, float, float, int]] = []
-    for q, r in _scout(query, reference):
-        placed = _place(query.features[q], reference.features[r], query, reference)
-        if placed is not None:
+    for here in (query.features, tuple(each.mirror() for each in query.features)):
+        for q, r in _scout(here, reference.features):
+            placed = _place(here[q], reference.features[r], query, reference)
+            if placed is None:
+                continue
+            matrix = placed[0] if here is query.features else _UNMIRROR @ _squared(placed[0])
             times = query.seconds[query.keys[q]], reference.seconds[reference.keys[r]]
-            seen.append((placed[0], float(times[0]), float(times[1]), placed[1]))
+            seen.append((matrix, float(times[0]), float(times[1]), placed[1]))
     return _grouped(seen, max(1, len(query.features)))
 
 
-def _scout(query: Fingerprint, reference: Fingerprint) -> list[tuple[int, int]]:
+#: Takes x of a mirrored picture back.
+_UNMIRROR = np.array([[-1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
+
+
+def _squared(matrix: Floats) -> Floats:
+    return np.vstack([matrix, [0.0, 0.0, 1.0]])
+
+
+def _scout(query: tuple[Features, ...], reference: tuple[Features, ...]) -> list[tuple[int, int]]:
     """Pairs of keyframes whose strongest features look alike, the likeliest first."""
-    q_all, q_of = _stacked(query.features)
-    r_all, r_of = _stacked(reference.features)
+    q_all, q_of = _stacked(query)
+    r_all, r_of = _stacked(reference)
     if not len(q_all) or not len(r_all):
         return []
     matches = cv2.BFMatcher(cv2.NORM_HAMMING).match(q_all, r_all)
     near = [(m.queryIdx, m.trainIdx) for m in matches if m.distance <= _SCOUTED]
-    votes = np.zeros((len(query.features), len(reference.features)), int)
+    votes = np.zeros((len(query), len(reference)), int)
     for q, r in near:
         votes[q_of[q], r_of[r]] += 1
     # Neighbouring keyframes share their points, so that the nearest one takes all the votes.

@@ -61,6 +61,11 @@ ORIENTATIONS = (
 )
 
 
+def inverse(name: str) -> str:
+    """The orientation of the source against its copy: a quarter turn goes back the other way."""
+    return {"rotate90": "rotate270", "rotate270": "rotate90"}.get(name, name)
+
+
 def square(picture: Picture) -> Picture:
     """Squeezed to `SIZE` each way: a change of aspect does not matter."""
     small = cv2.resize(picture, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
