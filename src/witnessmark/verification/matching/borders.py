@@ -1,4 +1,4 @@
-"""The picture inside its borders: bars of one brightness, and blurred copies that pad a portrait."""
+"""The picture inside its borders: even bars, and blurred copies of it that pad a portrait."""
 
 from __future__ import annotations
 
