@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +19,11 @@ from witnessmark.errors import BadInput
 
 if TYPE_CHECKING:
     from witnessmark.archive.matching import Tally
-    from witnessmark.verification.matching import Fingerprint
+    from witnessmark.verification.matching import Fingerprint, Match, Segment
+    from witnessmark.verification.matching.sound import SoundMatch
+    from witnessmark.verification.matching.soundprint import Soundprint
+
+_NO_PICTURE = "no picture could be decoded"
 
 
 def match(
@@ -38,7 +42,7 @@ def match(
     ),
     as_json: JsonOption = False,
 ) -> None:
-    """Finds copies, excerpts and edits of the same footage.
+    """Finds copies, excerpts and edits of the same footage, and the same sound.
 
     Examples: witnessmark match clip.mp4 --against old/*.mp4 --json;
     witnessmark match --archive ~/archive; witnessmark match --explain A.mp4 B.mp4 --out why.png
@@ -106,43 +110,69 @@ def _show_tally(tally: Tally) -> None:
 
 
 def _match_files(queries: Sequence[Path], against: Sequence[Path], as_json: bool) -> int:
-    from witnessmark.verification.matching import match as compare
-
     paths = list(dict.fromkeys([*queries, *against]))
     prints, failures = _fingerprints(paths)
-    for path, why in failures.items():
+    sounds, unheard = _soundprints(paths)
+    # a file of sound alone has no pictures to be missed
+    failed = [
+        (path, why) for path, why in failures.items() if why != _NO_PICTURE or path not in sounds
+    ]
+    failed += [(path, f"its sound: {why}") for path, why in unheard.items() if path not in failures]
+    for path, why in failed:
         if as_json:
             dump({"file": str(path), "error": why})
         else:
             say(f"! {safe(path)}: {safe(why)}")
     for query in queries:
         for reference in against:
-            if query not in prints or reference not in prints or query == reference:
+            if query == reference:
                 continue
-            found = compare(prints[query], prints[reference])
-            if found is None:
-                continue
-            segments = [
-                {
-                    "query": [round(t, 3) for t in each.query],
-                    "reference": [round(t, 3) for t in each.reference],
-                    "rate": round(each.rate, 4),
-                    "transform": each.transform,
-                }
-                for each in found.segments
-            ]
-            row = {
-                "query": str(query),
-                "reference": str(reference),
-                "relation": found.relation,
-                "score": round(found.score, 4),
-                "segments": segments,
+            for row in _rows(query, reference, prints, sounds):
+                if as_json:
+                    dump(row)
+                else:
+                    _show_match(row)
+    return 1 if failed else 0
+
+
+def _rows(
+    query: Path,
+    reference: Path,
+    prints: Mapping[Path, Fingerprint],
+    sounds: Mapping[Path, Soundprint],
+) -> Iterator[dict[str, Any]]:
+    """What two files share, one row a relation."""
+    from witnessmark.verification.matching import match as compare
+    from witnessmark.verification.matching.sound import beside, match_sounds
+
+    footage: Sequence[Segment] = ()
+    named = {"query": str(query), "reference": str(reference)}
+    if query in prints and reference in prints:
+        seen = compare(prints[query], prints[reference])
+        if seen is not None:
+            yield {**named, **_members(seen)}
+            footage = seen.segments if seen.relation == "same_footage" else ()
+    if query in sounds and reference in sounds:
+        heard = match_sounds(sounds[query], sounds[reference])
+        heard = heard and beside(heard, footage)
+        if heard is not None:
+            yield {**named, **_members(heard), "evidence": heard.evidence}
+
+
+def _members(found: Match | SoundMatch) -> dict[str, Any]:
+    return {
+        "relation": found.relation,
+        "score": round(found.score, 4),
+        "segments": [
+            {
+                "query": [round(t, 3) for t in each.query],
+                "reference": [round(t, 3) for t in each.reference],
+                "rate": round(each.rate, 4),
+                "transform": each.transform,
             }
-            if as_json:
-                dump(row)
-            else:
-                _show_match(row)
-    return 1 if failures else 0
+            for each in found.segments
+        ],
+    }
 
 
 def _show_match(row: dict[str, Any]) -> None:
@@ -150,35 +180,58 @@ def _show_match(row: dict[str, Any]) -> None:
         f"{row['relation'].replace('_', ' ')}, score {row['score']}")  # fmt: skip
     for each in row["segments"]:
         (a, b), (c, d) = each["query"], each["reference"]
-        say(f"    {a:.1f}-{b:.1f} s shows {c:.1f}-{d:.1f} s, rate {each['rate']}, "
+        verb = "sounds like" if row["relation"] == "same_sound" else "shows"
+        say(f"    {a:.1f}-{b:.1f} s {verb} {c:.1f}-{d:.1f} s, rate {each['rate']}, "
             f"{each['transform']}")  # fmt: skip
+    if "evidence" in row:
+        say(f"    {safe(row['evidence'])}")
 
 
 def _fingerprints(paths: Sequence[Path]) -> tuple[dict[Path, Fingerprint], dict[Path, str]]:
-    from witnessmark.engines.local import LocalEngine
-    from witnessmark.ports import Task
-    from witnessmark.verification import matching
-
-    def tasks() -> Iterator[Task]:
-        function = "witnessmark.verification.matching:fingerprint"
-        for path in paths:
-            known = {"size": path.stat().st_size if path.is_file() else 0}
-            yield Task(str(path), function, str(path), known)
+    from witnessmark.verification.matching import Fingerprint
 
     prints, failures = {}, {}
-    engine = LocalEngine(os.cpu_count() or 1, modules=["witnessmark.verification.matching"])
+    for path, made in _made(paths, "witnessmark.verification.matching", "fingerprint"):
+        try:
+            prints[path] = Fingerprint.decode(made if isinstance(made, bytes) else b"")
+        except BadInput:
+            failures[path] = made if isinstance(made, str) else _NO_PICTURE
+    return prints, failures
+
+
+def _soundprints(paths: Sequence[Path]) -> tuple[dict[Path, Soundprint], dict[Path, str]]:
+    """Files without sound, or with silence only, are in neither."""
+    from witnessmark.verification.matching.soundprint import Soundprint
+
+    sounds, failures = {}, {}
+    for path, made in _made(paths, "witnessmark.verification.matching.sound", "soundprint"):
+        if isinstance(made, str):
+            failures[path] = made
+        elif made:
+            try:
+                sounds[path] = Soundprint.decode(made)
+            except BadInput as error:
+                failures[path] = str(error)
+    return sounds, failures
+
+
+def _made(paths: Sequence[Path], module: str, function: str) -> Iterator[tuple[Path, bytes | str]]:
+    """What a worker makes of each file, the blob named like its function, or why there is none."""
+    from witnessmark.engines.local import LocalEngine
+    from witnessmark.ports import Task
+
+    def tasks() -> Iterator[Task]:
+        for path in paths:
+            known = {"size": path.stat().st_size if path.is_file() else 0}
+            yield Task(str(path), f"{module}:{function}", str(path), known)
+
+    engine = LocalEngine(os.cpu_count() or 1, modules=[module])
     with closing(engine.map(tasks())) as outcomes:
         for outcome in outcomes:
-            path = Path(outcome.key)
             if outcome.result is None:
-                failures[path] = outcome.detail or outcome.failure
-                continue
-            try:
-                data = outcome.result.blobs.get("fingerprint", b"")
-                prints[path] = matching.Fingerprint.decode(data)
-            except BadInput:
-                failures[path] = "no picture could be decoded"
-    return prints, failures
+                yield Path(outcome.key), outcome.detail or outcome.failure
+            else:
+                yield Path(outcome.key), outcome.result.blobs.get(function, b"")
 
 
 def register(app: typer.Typer) -> None:

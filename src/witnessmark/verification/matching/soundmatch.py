@@ -27,6 +27,7 @@ _COARSE = 2
 _BLOCK = 2 * PACE // _COARSE
 #: Blocks of one query, by which long ones get fewer a second; frames searched together.
 _MOST_BLOCKS, _SPAN = 400, 4096
+_MOST_VOTES = 50_000
 #: Agreement from which a block votes, and how many moments it may vote for.
 _VOTES_FROM, _MOMENTS = 0.4, 6
 #: Levels this far under the loudest of the next seconds count as silence, half decibels.
@@ -123,28 +124,29 @@ def _votes(
     query: Shapes, reference: Shapes
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Moments of both that agree, in seconds, and how much."""
-    found: list[NDArray[np.float64]] = []
-    spans = [
-        (start, _blocks(part, 1))
-        for start in range(0, len(reference) // _COARSE - _BLOCK + 1, _SPAN)
-        if len(part := _coarse(reference[_COARSE * start :][: _COARSE * (_SPAN + _BLOCK - 1)]))
-        >= _BLOCK
-    ]
+    played = list(_played(query))
+    found = []
+    # part by part: hours of sound would not fit at once
+    for start in range(0, len(reference) // _COARSE - _BLOCK + 1, _SPAN):
+        part = reference[_COARSE * start :][: _COARSE * (_SPAN + _BLOCK - 1)]
+        there = _blocks(_coarse(part), 1).T
+        found += [_peaks(blocks @ there, start, step, rate) for blocks, step, rate in played]
+    votes = np.concatenate(found) if found else np.zeros((0, 3))
+    if len(votes) > _MOST_VOTES:
+        votes = votes[np.argsort(-votes[:, 2], kind="stable")[:_MOST_VOTES]]
+    return votes[:, 0], votes[:, 1], votes[:, 2]
+
+
+def _played(query: Shapes) -> Iterator[tuple[Shapes, int, float]]:
+    """Blocks of the query as it would sound at other speeds, their step, and the speed."""
     for semitones in _SEMITONES:
         rate = 2 ** (semitones / 12)
-        # the query as it would be at the reference's speed, with its own pitch and with the other
-        frames = np.arange(int(len(query) * rate)) / rate
-        slowed = _at(query, frames)
+        slowed = _at(query, np.arange(int(len(query) * rate)) / rate)
         for pitch in {0, -semitones}:
             coarse = _coarse(_moved(slowed, pitch))
-            if len(coarse) < _BLOCK:
-                continue
-            step = max(_BLOCK // 5, -(-len(coarse) // _MOST_BLOCKS))
-            blocks = _blocks(coarse, step)
-            for start, there in spans:
-                found.append(_peaks(blocks @ there.T, start, step, rate))
-    votes = np.concatenate(found) if found else np.zeros((0, 3))
-    return votes[:, 0], votes[:, 1], votes[:, 2]
+            if len(coarse) >= _BLOCK:
+                step = max(_BLOCK // 5, -(-len(coarse) // _MOST_BLOCKS))
+                yield _blocks(coarse, step), step, rate
 
 
 def _peaks(agreement: Shapes, start: int, step: int, rate: float) -> NDArray[np.float64]:
@@ -164,7 +166,8 @@ def heard(query: Soundprint, reference: Soundprint) -> list[Heard]:
     if len(query) > len(reference):  # blocks are laid densest in the shorter one
         return sorted(map(_turned, heard(reference, query)), key=lambda each: each.stretch.start)
     a, b = shapes(query.levels), shapes(reference.levels)
-    judged = [each for stretch in align(*_votes(a, b)) for each in _judged(a, b, stretch)]
+    lines = map(_evened, align(*_votes(a, b)))
+    judged = [each for line in lines for each in _judged(a, b, line)]
     chosen: list[Heard] = []
     for each in sorted(judged, key=lambda each: -each.agreement * length(each.stretch)):
         if all(_apart(each.stretch, other.stretch) for other in chosen):
@@ -175,6 +178,14 @@ def heard(query: Soundprint, reference: Soundprint) -> list[Heard]:
 def length(stretch: Stretch) -> float:
     """Seconds of the query."""
     return stretch.end - stretch.start
+
+
+def _evened(line: Stretch) -> Stretch:
+    """At rate 1 when that is within two frames of the line from end to end."""
+    if abs(line.rate - 1) * length(line) > 2 / PACE:
+        return line
+    middle = (line.start + line.end) / 2
+    return dataclasses.replace(line, rate=1.0, offset=line.reference(middle) - middle)
 
 
 def _apart(one: Stretch, other: Stretch) -> bool:
@@ -193,7 +204,7 @@ def _judged(query: Shapes, reference: Shapes, stretch: Stretch) -> Iterator[Hear
     first = max(0, int((stretch.start - 2) * PACE))
     last = min(len(query), int((stretch.end + 2) * PACE))
     a = query[first:last]
-    frames = np.arange(first, last) * stretch.rate
+    frames = np.asarray(np.arange(first, last) * stretch.rate, np.float64)
     moved = round(12 * np.log2(stretch.rate))
     tried = []
     for pitch in {0, -moved}:
@@ -203,7 +214,7 @@ def _judged(query: Shapes, reference: Shapes, stretch: Stretch) -> Iterator[Hear
     best = max(tried, key=lambda each: float(each[0].mean()))
     offset = stretch.offset + best[1] / PACE
     for start, end in _runs(best[0] >= _EVERY):
-        agreement = float(best[0][start:end].mean())
+        mean = float(best[0][start:end].mean())
         if end - start >= SHORTEST * PACE and mean >= _WHOLE:
             part = Stretch(
                 (first + start) / PACE, (first + end) / PACE, stretch.rate, offset, stretch.votes
