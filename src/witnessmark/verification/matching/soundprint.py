@@ -257,4 +257,7 @@ class _Mono:
 def of_file(file: BinaryIO) -> tuple[Soundprint, list[str]]:
     """The fingerprint of what decodes in `file`, and warnings about what does not."""
     sound = Sound(file)
-    return make(sound.parts()), sound.warnings
+    made = make(sound.parts())
+    if not len(made) and not sound.warnings:
+        sound.warnings.append("no_sound")
+    return made, sound.warnings
