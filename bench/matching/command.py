@@ -29,6 +29,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--half", choices=["fit", "report"], help="queries of one half only")
     made.add_argument("--row", action="append", help="queries with this in their name")
     made.add_argument("--negatives", action="store_true", help="only pairs that share nothing")
+    made.add_argument("--make", action="store_true", help="make the queries, compare nothing")
     made.add_argument("--card", action="store_true", help="write the card into the product")
     made.add_argument("--no-peers", action="store_true", help="without the side by side")
     made.add_argument("--jobs", type=int, default=running.cores(), help="processes")
@@ -75,6 +76,9 @@ def measured(options: argparse.Namespace) -> tuple[list[Outcome], list[Row]]:
     """All outcomes and all rows that the options ask for."""
     pieces = sources.pieces()
     asked = [] if options.negatives else chosen(options, pieces)
+    if options.make:
+        running.make(asked, options.jobs)
+        return [], []
     outcomes = running.outcomes(asked, pieces, options.jobs)
     made = rows(outcomes)
     if asked and not (options.no_peers or options.half):

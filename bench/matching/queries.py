@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -70,7 +71,7 @@ class Query:
         truth = self.path.with_suffix(".json")
         if not truth.exists():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            partial = self.path.with_name(f"partial-{self.path.name}")
+            partial = self.path.with_name(f"{os.getpid()}-{self.path.name}")
             parts = self.make(partial)
             partial.rename(self.path)
             text = json.dumps([dataclasses.asdict(part) for part in parts])
