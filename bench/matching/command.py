@@ -13,6 +13,7 @@ from bench.matching import (
     negatives,
     queries,
     running,
+    sounds,
     sources,
     tables,
 )
@@ -93,7 +94,7 @@ def measured(options: argparse.Namespace) -> tuple[list[Outcome], list[Row]]:
                 calibration.write(card)
         outcomes += trials
     if not (options.row or options.half or options.quick or options.negatives):
-        made += costs.costs(pieces) + costs.pairs(pieces)
+        made += sounds.rows(pieces) + costs.costs(pieces) + costs.pairs(pieces)
     return outcomes, made
 
 
