@@ -9,7 +9,7 @@ real unrelated clips, and followed by what is made here:
   that changes in 0.7 s, in the shares that give the distances between frames 0.5 to 16 s apart of
   a real clip drawn at random; slow clips are pruned to few hashes, as real ones are.
 - Words. Words, signatures and places are taken from keyframes of real clips that no query shows:
-  of eight keyframes in a row of one clip, as many features as `_OWN` says, the others from all of
+  of twelve keyframes in a row of one clip, as many features as `_OWN` says, the others from all of
   those clips. Drawn from all clips alone, two features agree as often as real ones do, but several
   in one pair of keyframes less often: features of one picture are of one kind.
 
@@ -19,6 +19,7 @@ real unrelated clips, and followed by what is made here:
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -28,13 +29,13 @@ from witnessmark.verification.matching import postings
 from witnessmark.verification.matching.fingerprint import Fingerprint
 from witnessmark.verification.matching.framehash import distances
 from witnessmark.verification.matching.geometry import Pairs
-from witnessmark.verification.matching.sketch import WORDS, Sketch, pruned, sketch
+from witnessmark.verification.matching.sketch import LAST, PRUNED, WORDS, Sketch, sketch
 from witnessmark.verification.matching.words import COUNT
 
 SECONDS = 30.0
 #: Share of a keyframe's features that come from one real keyframe.
 _OWN = 0.8
-_KEYS = 8
+_KEYS = 12
 #: Hashes two a second; after how many of them distances over time are measured.
 _LAGS = (1, 2, 4, 8, 16, 32)
 #: In how many hashes the slow and the fast part of a clip forget what they were.
@@ -86,67 +87,96 @@ def sketches(known: Model, count: int, seed: int) -> Iterator[Sketch]:
     pool = _Pool(known.sources)
     for start in range(0, count, _BATCH):
         size = min(_BATCH, count - start)
-        whole, trimmed = hashes(known, size, rng), hashes(known, size, rng)
-        framed = rng.random(size) < known.trimmed
+        whole, kept = hashes(known, size, rng)
+        trimmed, kept_trimmed = hashes(known, size, rng)
+        kept_trimmed &= rng.random(size)[:, None] < known.trimmed
+        words = pool.drawn(size, rng)
         for number in range(size):
-            kept = [pruned(whole[number])]
-            kept += [pruned(trimmed[number])] if framed[number] else []
-            yield _sketch(pool, np.concatenate(kept), rng)
+            own = [whole[number, kept[number]], trimmed[number, kept_trimmed[number]]]
+            yield pool.sketch(np.concatenate(own), *words[number])
 
 
-def hashes(known: Model, count: int, rng: np.random.Generator) -> NDArray[np.uint64]:
-    """Hashes of clips (count x 60 x 4), two a second."""
+def hashes(
+    known: Model, count: int, rng: np.random.Generator
+) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """Hashes of clips (count x 60 x 4), two a second, and which of them are not pruned."""
     length = int(SECONDS * 2)
     shares = np.sqrt(known.shares[rng.integers(0, len(known.shares), count)]).astype(np.float32)
     parts = rng.standard_normal((3, count, 256), np.float32)
-    keep = np.exp(-1 / np.array([_SLOW, _FAST])).astype(np.float32)
-    bits = np.empty((count, length, 256), bool)
+    forget = np.exp(-1 / np.array([_SLOW, _FAST])).astype(np.float32)[:, None, None]
+    renew = np.sqrt(1 - forget**2)
+    made = np.empty((count, length, 4), np.uint64)
     for moment in range(length):
-        bits[:, moment] = np.einsum("cp,pcb->cb", shares, parts) > 0
-        fresh = rng.standard_normal((2, count, 256), np.float32)
-        for part in (0, 1):
-            parts[part + 1] = (
-                keep[part] * parts[part + 1] + np.sqrt(1 - keep[part] ** 2) * fresh[part]
-            )
-    return np.packbits(bits, axis=2).view(np.uint64)
+        bits = (shares.T[:, :, None] * parts).sum(axis=0) > 0
+        made[:, moment] = np.packbits(bits, axis=1).view(np.uint64)
+        parts[1:] = forget * parts[1:] + renew * rng.standard_normal((2, count, 256), np.float32)
+    return made, _kept(made)
+
+
+def _kept(made: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """What `sketch.pruned` keeps, of all clips at once."""
+    kept = np.zeros(made.shape[:2], bool)
+    last = np.zeros((len(made), LAST, 4), np.uint64)
+    held = np.zeros(len(made), np.int64)
+    every = np.arange(len(made))
+    for moment in range(made.shape[1]):
+        off = np.bitwise_count(last ^ made[:, moment, None]).sum(axis=2, dtype=np.int64)
+        off[np.arange(LAST)[None, :] >= held[:, None]] = 256
+        new = off.min(axis=1) > PRUNED
+        kept[:, moment] = new
+        place = held % LAST
+        last[every[new], place[new]] = made[new, moment]
+        held += new
+    return kept
+
+
+_Drawn = tuple[NDArray[np.int64], NDArray[np.uint32]]
 
 
 class _Pool:
-    """Features of all sources."""
+    """Features of all sources, keyframe after keyframe."""
 
     def __init__(self, sources: Sequence[Sketch]) -> None:
         self.words = np.concatenate([each.words for each in sources])
         self.signatures = np.concatenate([each.signatures for each in sources])
         self.places = np.concatenate([each.places for each in sources])
         counts = [np.bincount(each.keyframes, minlength=each.keys) for each in sources]
-        ends = np.cumsum(np.concatenate(counts))
-        #: Of each source, where its keyframes begin and end.
-        self.spans = np.split(
-            np.stack([ends - np.concatenate(counts), ends], axis=1),
-            np.cumsum([each.keys for each in sources])[:-1],
+        self.size = np.concatenate(counts)
+        self.start = np.cumsum(self.size) - self.size
+        #: Of each source, how many keyframes it has, and which is its first one.
+        self.keys = np.array([each.keys for each in sources])
+        self.first = np.cumsum(self.keys) - self.keys
+
+    def drawn(self, count: int, rng: np.random.Generator) -> list[_Drawn]:
+        """For each of `count` videos: which features of the pool, and the keyframe of each."""
+        source = rng.integers(0, len(self.keys), count)
+        begin = (rng.random(count) * np.maximum(1, self.keys[source] - _KEYS + 1)).astype(np.int64)
+        number = np.minimum(begin[:, None] + np.arange(_KEYS), self.keys[source][:, None] - 1)
+        key = (self.first[source][:, None] + number).ravel()
+        place = np.arange(WORDS)[None, :]
+        own = (rng.random((len(key), WORDS), np.float32) < _OWN) & (place < self.size[key][:, None])
+        others = rng.integers(0, len(self.words), own.shape)
+        at = np.where(own, self.start[key][:, None] + place, others).ravel()
+        keyframe = np.repeat(np.arange(len(key)), WORDS)
+        _, once = np.unique(keyframe * COUNT + self.words[at], return_index=True)
+        at, keyframe = at[once], keyframe[once]
+        ends = np.searchsorted(keyframe, np.arange(count + 1) * _KEYS)
+        return [
+            (at[low:high], (keyframe[low:high] % _KEYS).astype(np.uint32))
+            for low, high in itertools.pairwise(ends.tolist())
+        ]
+
+    def sketch(
+        self, kept: NDArray[np.uint64], at: NDArray[np.int64], keyframes: NDArray[np.uint32]
+    ) -> Sketch:
+        return Sketch(
+            hashes=kept,
+            words=self.words[at],
+            signatures=self.signatures[at],
+            places=self.places[at],
+            keyframes=keyframes,
+            only_flat=False,
         )
-
-
-def _sketch(pool: _Pool, kept: NDArray[np.uint64], rng: np.random.Generator) -> Sketch:
-    spans = pool.spans[rng.integers(len(pool.spans))]
-    first = int(rng.integers(max(1, len(spans) - _KEYS + 1)))
-    chosen = []
-    for number in range(_KEYS):
-        low, high = spans[min(first + number, len(spans) - 1)]
-        own = np.flatnonzero(rng.random(high - low) < _OWN) + low
-        others = rng.integers(0, len(pool.words), max(0, WORDS - len(own)))
-        at = np.concatenate([own, others])
-        chosen.append(at[np.unique(pool.words[at], return_index=True)[1]])
-    every = np.concatenate(chosen)
-    counts = [len(each) for each in chosen]
-    return Sketch(
-        hashes=kept,
-        words=pool.words[every],
-        signatures=pool.signatures[every],
-        places=pool.places[every],
-        keyframes=np.repeat(np.arange(_KEYS, dtype=np.uint32), counts),
-        only_flat=False,
-    )
 
 
 # --- how like real ones they are -----------------------------------------------------------------
@@ -160,7 +190,7 @@ def likeness(
     """Low quantiles of hash distances, and how many points of a pair of keyframes agree: of
     `queries` with unrelated real `others`, and with distractors."""
     made = list(sketches(known, 40, seed=1))
-    generated = hashes(known, 40, np.random.default_rng(2)).reshape(-1, 4)
+    generated = hashes(known, 40, np.random.default_rng(2))[0].reshape(-1, 4)
     real, fake = [], []
     for each in queries:
         lively = each.full[::4][each.contrast[::4] >= 6]

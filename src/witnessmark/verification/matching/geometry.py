@@ -17,7 +17,7 @@ Ints = NDArray[np.int64]
 Complex = NDArray[np.complex64]
 
 #: Points looked at of each pair, those with the nearest signatures; fewer than `LEAST`: none.
-LOOKED_AT, LEAST = 12, 4
+LOOKED_AT, LEAST = 16, 4
 #: How far a point may lie off, of the longer side (geometric mean of both pictures).
 _REACH = 0.02
 #: Two points nearer than this say nothing about how a picture lies; how much larger or smaller.

@@ -19,7 +19,7 @@ from witnessmark.verification.matching.sketch import Sketch
 from witnessmark.verification.matching.words import COUNT
 
 #: Differing bits of 64 up to which two signatures of one word are one point.
-NEAR = 10
+NEAR = 11
 #: Words copied at a time when inverted files are merged.
 _BLOCK = 1 << 22
 _COLUMNS = ("word_documents", "word_signatures", "word_places")

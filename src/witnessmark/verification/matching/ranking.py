@@ -23,7 +23,7 @@ MOST = 100
 #: picture, or of a video that hardly moves, one is enough.
 _HASHES, _FEW = 2, 4
 #: Points of one pair of keyframes that must agree, in word and place.
-VOTES = 4
+VOTES = 5
 #: Worth of a hash in words: one that nobody else has says as much as so many such words.
 _WORTH = 8.0
 
