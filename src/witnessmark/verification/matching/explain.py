@@ -1,4 +1,4 @@
-"""A picture of why two files match: pairs of moments with the points that agree, and a time line."""
+"""A picture of why two files match: moments side by side, points that agree, a time line."""
 
 from __future__ import annotations
 

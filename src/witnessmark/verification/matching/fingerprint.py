@@ -32,9 +32,7 @@ from witnessmark.verification.matching.framehash import Hashes, distances, frame
 
 VERSION = "2"
 #: Side of a thumbnail; that of a picture, of which there is only one, is larger.
-import os
-
-THUMB = int(os.environ.get("WT", "36"))
+THUMB = 36
 STILL_THUMB = 144
 #: Seconds between pictures whose features are kept.
 KEY_STEP = 1.0
