@@ -30,6 +30,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--half", choices=["fit", "report"], help="queries of one half only")
     made.add_argument("--row", action="append", help="queries with this in their name")
     made.add_argument("--negatives", action="store_true", help="only pairs that share nothing")
+    made.add_argument("--edits", action="store_true", help="only queries, no further pairs")
+    made.add_argument("--made", action="store_true", help="only queries that are made already")
     made.add_argument("--make", action="store_true", help="make the queries, compare nothing")
     made.add_argument("--card", action="store_true", help="write the card into the product")
     made.add_argument("--no-peers", action="store_true", help="without the side by side")
@@ -44,6 +46,8 @@ def chosen(options: argparse.Namespace, pieces: Sequence[Piece]) -> list[Query]:
         made = [query for query in made if query.half == options.half]
     if options.row:
         made = [query for query in made if any(row in query.name for row in options.row)]
+    if options.made:
+        made = [query for query in made if query.is_made]
     return queries.few(made) if options.quick else made
 
 
@@ -84,7 +88,7 @@ def measured(options: argparse.Namespace) -> tuple[list[Outcome], list[Row]]:
     made = rows(outcomes)
     if asked and not (options.no_peers or options.half):
         made += comparing.table(outcomes, asked, pieces, options.jobs)
-    if not options.row:
+    if not (options.row or options.edits):
         trials = tried(options, pieces)
         made += tables.hard_negatives(trials)
         if not (options.half or options.negatives):
@@ -93,7 +97,8 @@ def measured(options: argparse.Namespace) -> tuple[list[Outcome], list[Row]]:
             if options.card:
                 calibration.write(card)
         outcomes += trials
-    if not (options.row or options.half or options.quick or options.negatives):
+    parts = (options.row, options.half, options.quick, options.negatives, options.edits)
+    if not any(parts):
         made += sounds.rows(pieces) + costs.costs(pieces) + costs.pairs(pieces)
     return outcomes, made
 

@@ -64,12 +64,16 @@ class Query:
             return self.copy[0]
         return CACHE / "edits" / reuploads.VERSION / f"{self.name}{self.suffix}"
 
+    @property
+    def is_made(self) -> bool:
+        return self.copy is not None or self.path.with_suffix(".json").exists()
+
     def made(self) -> list[Part]:
         """The truth; the file is made when it is not there yet."""
         if self.copy:
             return list(self.copy[1])
         truth = self.path.with_suffix(".json")
-        if not truth.exists():
+        if not self.is_made:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             partial = self.path.with_name(f"{os.getpid()}-{self.path.name}")
             parts = self.make(partial)
