@@ -26,7 +26,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from witnessmark.errors import StoreFailure
 from witnessmark.verification.matching import ranking, segment, words
@@ -42,6 +42,7 @@ _LIST, _END = "segments.json", ".segment"
 #: So many segments of about one size become one of the next.
 _FAN = 8
 
+Merged = Literal["some", "all", "none"]
 #: Puts a finished file in its place: from, to.
 Settle = Callable[[Path, Path], None]
 
@@ -135,18 +136,22 @@ class Index:
         """The same for a sketch."""
         return ranking.ranked(self._segments, query, most)
 
-    def commit(self, *, whole: bool = False) -> None:
+    def commit(self, merged: Merged = "some") -> None:
         """Writes what was added and forgotten. A kill leaves the index as it was or as it will be.
 
         Args:
-            whole: one segment of everything, the fastest to search.
+            merged: what becomes of earlier segments. `some` keeps them few; `all` makes one of
+                everything, the fastest to search; `none` is for a long run that ends with `all`.
         """
         held = set(self._pending) & self.keys() if self._pending else set()
         self._drop(self._forgotten | held)
         if self._pending:
             self._write([segment.of_sketches(self._pending)], [])
-        for old in [list(self._names)] if whole and len(self._names) > 1 else self._due():
-            self._write([self._segments[self._names.index(name)] for name in old], old)
+        if merged == "all" and len(self._names) > 1:
+            self._write(list(self._segments), list(self._names))
+        if merged == "some":
+            for old in self._due():
+                self._write([self._segments[self._names.index(name)] for name in old], old)
         self._save()
         self._pending, self._forgotten = {}, set()
         self._sweep()
