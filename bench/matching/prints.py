@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import functools
 import hashlib
@@ -11,32 +12,38 @@ from pathlib import Path
 
 import cv2
 
+import witnessmark
 from bench.matching.sources import CACHE
-from witnessmark.verification import matching
 from witnessmark.verification.matching import Fingerprint, Match, Segment, match
 from witnessmark.verification.matching.fingerprint import of_file
 
-_CODE = Path(matching.__file__).parent
-#: What only compares, searches or judges; everything else may change a fingerprint.
-_NOT_PRINTS = {
-    "align.py", "candidates.py", "matcher.py", "motion.py", "card.py", "index.py", "words.py",
-}  # fmt: skip
-#: What changes neither fingerprint nor comparison.
-_NOT_MATCHES = {"card.py", "index.py", "words.py"}
+_SOURCES = Path(witnessmark.__file__).parent
 
 
 @functools.cache
-def code(*, prints: bool) -> str:
-    """A digest of the code that a fingerprint, or a match, depends on."""
-    skipped = _NOT_PRINTS if prints else _NOT_MATCHES
-    paths = sorted(path for path in _CODE.glob("*.py") if path.name not in skipped)
-    text = b"".join(path.read_bytes() for path in (*paths, _CODE.parent / "media.py"))
+def code(module: str) -> str:
+    """A digest of a module of matching and of all of verification that it imports."""
+    name = f"witnessmark.verification.matching.{module}"
+    text = b"".join(path.read_bytes() for path in sorted(_imported(name)))
     return hashlib.sha256(text + cv2.__version__.encode()).hexdigest()[:16]
+
+
+def _imported(name: str, seen: frozenset[Path] = frozenset()) -> frozenset[Path]:
+    """The file of a module and those of what it imports, all in `verification`."""
+    path = _SOURCES.joinpath(*name.split(".")[1:]).with_suffix(".py")
+    if not name.startswith("witnessmark.verification.") or path in seen or not path.exists():
+        return seen
+    seen |= {path}
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for each in (node.module, *(f"{node.module}.{one.name}" for one in node.names)):
+                seen = _imported(each, seen)
+    return seen
 
 
 def print_of(path: Path) -> Fingerprint:
     """The fingerprint of a file."""
-    place = CACHE / "prints" / code(prints=True) / f"{key(path)}.wmfp"
+    place = CACHE / "prints" / code("fingerprint") / f"{key(path)}.wmfp"
     if place.exists():
         return _load(place)
     with path.open("rb") as file:
@@ -74,7 +81,7 @@ def _held(path: Path) -> Fingerprint:
 def matches(query: Path, references: dict[str, Path]) -> dict[str, Match]:
     """What was found of each reference, by name; nothing found is left out."""
     told = hashlib.sha256("\n".join(sorted(references)).encode()).hexdigest()[:8]
-    place = CACHE / "matches" / code(prints=False) / f"{key(query)}-{told}.json"
+    place = CACHE / "matches" / code("matcher") / f"{key(query)}-{told}.json"
     if place.exists():
         kept = json.loads(place.read_text(encoding="utf-8"))
         return {name: _from_json(each) for name, each in kept.items()}

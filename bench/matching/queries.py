@@ -11,14 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.matching.sources import CACHE, Piece
+from bench.matching.sources import CACHE, COPIES, OTHERS, RENDERED, SEEN, Piece, located
 from support.edits import reuploads
 from support.edits.reuploads import Clock
 
 #: Rows of the table, in its order.
 LIGHT, HARD = tuple(reuploads.LIGHT), tuple(reuploads.HARD)
 INLAY, MIX, STILLS = ("inset", "background"), ("compilation",), tuple(reuploads.STILLS)
-ROWS = (*LIGHT, *HARD, *INLAY, *MIX, *STILLS)
+COPY = "real copies, not synthetic"
+ROWS = (COPY, *LIGHT, *HARD, *INLAY, *MIX, *STILLS)
 #: Shortest piece that a part is cut out of, seconds.
 _CUTTABLE = 4.5
 _SEEDS = {"fit": 1, "report": 2}
@@ -42,7 +43,11 @@ class Part:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Query:
-    """An upload to be made: from which pieces, and how."""
+    """An upload to be made: from which pieces, and how.
+
+    Attributes:
+        copy: a second copy that came from elsewhere, with its truth; then nothing is made.
+    """
 
     name: str
     edit: str
@@ -50,13 +55,18 @@ class Query:
     pieces: tuple[Piece, ...]
     make: Callable[[Path], list[Part]]
     suffix: str = ".mp4"
+    copy: tuple[Path, tuple[Part, ...]] | None = None
 
     @property
     def path(self) -> Path:
+        if self.copy:
+            return self.copy[0]
         return CACHE / "edits" / reuploads.VERSION / f"{self.name}{self.suffix}"
 
     def made(self) -> list[Part]:
         """The truth; the file is made when it is not there yet."""
+        if self.copy:
+            return list(self.copy[1])
         truth = self.path.with_suffix(".json")
         if not truth.exists():
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +107,35 @@ def of_pieces(pieces: Sequence[Piece]) -> list[Query]:
         ]
         made += [_inlay(piece, ours) for piece in edited]
         made += _mixes(ours, half)
+    return made + _copies(pieces)
+
+
+def _copies(pieces: Sequence[Piece]) -> list[Query]:
+    """Second copies from elsewhere: other encoders, other people's bars and signs."""
+    held = {piece.name: piece for piece in pieces}
+    made = []
+    for number, (name, place) in enumerate(COPIES):
+        path = located(place)
+        (source,) = [each for each in (*SEEN, *OTHERS, *RENDERED) if each.name == name]
+        if path is None or source.kind == "rendered":
+            continue
+        spans = source.spans or ((0.0, reuploads.length(path)),)
+        names = [f"{name}.{k}" for k in range(len(spans))] if len(spans) > 1 else [name]
+        chosen = [(held[each], span) for each, span in zip(names, spans, strict=True)
+                  if each in held]  # fmt: skip
+        if chosen:
+            parts = tuple(
+                Part(COPY, piece.name, piece.group, *span, -span[0], 1.0) for piece, span in chosen
+            )
+            of = tuple(piece for piece, _ in chosen)
+            made.append(
+                Query(f"{name} copy {number}", COPY, of[0].half, of, _nothing, copy=(path, parts))
+            )
     return made
+
+
+def _nothing(out: Path) -> list[Part]:
+    raise AssertionError(f"{out} is not to be made")
 
 
 def _least(piece: Piece) -> tuple[float, str]:

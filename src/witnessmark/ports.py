@@ -155,6 +155,7 @@ class LinkRow:
     relation: str
     score: str
     segments: tuple[LinkSegment, ...]
+    matcher: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -507,6 +508,8 @@ class Task:
         params: JSON for the function.
         output: a new file for what the function emits; then it is called with a third argument,
             `emit(data: bytes)`. Without a result no such file is left.
+        also: more files to open read-only, at most 63; the function then gets them open, in this
+            order, as the keyword `also`. One that cannot be opened fails the whole task.
     """
 
     key: str
@@ -514,6 +517,7 @@ class Task:
     path: str
     params: Mapping[str, Json] = dataclasses.field(default_factory=dict)
     output: str = ""
+    also: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -630,6 +634,8 @@ class Collector(Protocol):
     """One kind of source, one file, one entry point of the group `witnessmark.collectors`."""
 
     name: str
+    live: bool
+    """Whether it takes things from where they are public, and not from somebody's hands."""
     workdir: str | None
     """Where it may put temporary files; the archive sets it. None: where the system likes."""
 

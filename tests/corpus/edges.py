@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace as replaced
 from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ObjectIdentifier
 
 from support.forge import der, ots
 from support.forge import package as b
-from support.forge.package import Files, Package
-from tests.corpus.case import ARCHIVE_KEY, Case, add, files_attack, record_attack, register
-from tests.corpus.malformed import SIGNER
+from support.forge.package import Earlier, Files, Package
+from support.forge.tokens import MIDDLE, ROOT, STAMPER, START, Authority, Token
+from tests.corpus.case import ARCHIVE_KEY, Case, add, files_attack, record_attack, register, replace
+from tests.corpus.malformed import BRANCH, CERTIFICATE, KIND, SIGNER, pem
 from tests.corpus.malformed import bent as token_bent
-from tests.corpus.seals import change
-from tests.corpus.stamps import BLOCK, MADE, TEXT, WITNESS_KEY, W, good, proved
+from tests.corpus.records import ENTRY, raw
+from tests.corpus.seals import CAPTION, change, disclosing
+from tests.corpus.stamps import (
+    BLOCK,
+    LISTS,
+    MADE,
+    ROOTS,
+    STAMPED,
+    TEXT,
+    WITNESS_KEY,
+    W,
+    good,
+    ots_attack,
+    proved,
+    stamped,
+    token_attack,
+)
 
 # A note inside the seal: the seal's own form first, then the note's
 
@@ -83,6 +104,100 @@ for name, code, use, old, new, signer in (
     record_attack(
         code, f"rotated_{name}", lambda m, fields=fields: m.add("key.rotated/1", fields, b.ANNA)
     )
+
+# Right but for one thing: what follows alone would pass
+
+OPEN = ENTRY[:-1]
+for name, data in {
+    "text_without_end": OPEN + b',"z":"a',
+    "list_without_end": OPEN + b',"z":[1}',
+    "member_without_a_name": OPEN + b',z":1}',
+    "member_without_a_value": OPEN + b',"z"1}',
+    "object_without_end": OPEN,
+    "objects_nested_deeply": OPEN + b',"z":' + b'{"a":' * 32 + b"1" + b"}" * 33,
+}.items():
+    record_attack("entry", f"entry_{name}", raw(data))
+files_attack(
+    "seal", "seal_extra_by_another_name", replace(b.SEAL, b"\nextra ", b"\nextrA "), "files"
+)
+disclosing("disclosure", "member_to_spare_at_the_end", CAPTION | {"zz": 1})
+
+
+def second_line_without_end(files: Files) -> None:
+    files[b.CHECKPOINT] += b.STRANGER.line(b.record().text(), "somebody.else")[:-1]
+
+
+files_attack("note", "note_whose_second_line_has_no_end", second_line_without_end, "payload")
+RIGHT = b"".join(b.b64(step).encode() + b"\n" for step in b.consistency(5, b.record().leaves()))
+register(
+    "consistency_and_half_a_line",
+    "fork",
+    lambda path: Package(earlier={5: Earlier(consistency=RIGHT + b"AA")}).write(path),
+)
+LONG = b"\x00" + b"8 bytes." + ots.sized(bytes(8193))
+ots_attack("ots", "ots_long_payload", ots.proof(TEXT, ots.fork(LONG, ots.append(b"salt", BRANCH))))
+STRANGERS = tuple(Authority(f"Stranger {number}") for number in range(31))
+token_attack("token", "token_with_33_certificates", Token(extra=(MIDDLE, *STRANGERS)))
+good(
+    "token_with_32_certificates",
+    lambda: stamped(Token(extra=(MIDDLE, *STRANGERS[1:])).response),
+    *(ROOTS, LISTS),
+    existed_by=STAMPED,
+)
+NAMED_BY_A_SET = replaced(
+    Authority("Stranger named by a set"),
+    bend=lambda data: der.edit(data, (0, 0, 3), lambda w: b"\x31" + w[1:]),
+)
+token_attack("token", "certificate_named_by_a_set", Token(extra=(MIDDLE, NAMED_BY_A_SET)))
+token_bent(
+    "token",
+    "der_tag_of_several_bytes",
+    SIGNER,
+    lambda w: der.sequence(der.split(w)[0][1], b"\x9f\x00"),
+)
+files_attack(
+    "note",
+    "note_without_lines",
+    lambda files: files.update({b.CHECKPOINT: b.record().text() + b"\n"}),
+    "payload",
+)
+
+# DER with a member too many or too few
+
+NULL = b"\x05\x00"
+token_bent("token", "der_length_in_one_byte_more", KIND, lambda w: w[:1] + b"\x81" + w[1:])
+token_bent("token", "der_one_member_more", (0, 1), lambda w: der.sequence(der.split(w)[0][1], NULL))
+VALIDITY, TIME = (*CERTIFICATE, 0, 4), der.element(0x17, b"300101000000Z")
+token_bent(
+    "token",
+    "certificate_of_three_times",
+    VALIDITY,
+    lambda w: der.sequence(der.split(w)[0][1], TIME),
+)
+NAMED = (*SIGNER, 3, 2, 1, 0, 0)
+SHA256 = der.algorithm("2.16.840.1.101.3.4.2.1")
+token_bent("token_signature", "token_names_nobody", NAMED, lambda _: der.sequence())
+token_bent("token_signature", "token_names_without_a_hash", (*NAMED, 0), lambda _: der.sequence())
+token_bent(
+    "token_signature", "token_names_by_a_kind_alone", (*NAMED, 0), lambda _: der.sequence(SHA256)
+)
+NO_USE = x509.UnrecognizedExtension(ObjectIdentifier("2.5.29.15"), b"\x03\x01\x00")
+USELESS = Authority("Middle with a use of no bits", issuer=ROOT, more=((NO_USE, True),))
+token_attack(
+    "token",
+    "issuer_usage_without_bits",
+    Token(Authority("Stamper under that", issuer=USELESS, use="stamp"), (USELESS,)),
+)
+REVOKED = x509.load_pem_x509_crl(MIDDLE.revocations([(STAMPER, START, None)]))
+TIMELESS = der.edit(REVOKED.public_bytes(Encoding.DER), (0, 0, 5, 0, 1), lambda _: b"")
+add(
+    Case(
+        "revocation_without_a_time",
+        "use",
+        lambda path: Package().write(path),
+        trust=(pem("X509 CRL", TIMELESS),),
+    )
+)
 
 # Lines of manifests
 

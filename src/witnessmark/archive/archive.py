@@ -16,6 +16,7 @@ from typing import Any
 
 from witnessmark import __version__, settings
 from witnessmark.archive import disposing, key_care, protecting
+from witnessmark.archive import roles as roles_of_people
 from witnessmark.catalog import rebuild
 from witnessmark.catalog.projection import GuardedProjection
 from witnessmark.catalog.queries import SqlQueries
@@ -334,21 +335,29 @@ class Archive:
         )
         return entries.sign(bare, self.origin, person.signing)
 
-    def add_person(self, name: str, secret: bytes, kdf: Kdf | None = None) -> str:
+    def add_person(
+        self, name: str, secret: bytes, kdf: Kdf | None = None, roles: Sequence[str] = ()
+    ) -> str:
         """Gives a further person keys under their own secret; their key id.
+
+        Args:
+            roles: beside `member`, which everybody is; see `archive.roles`.
 
         Raises:
             Locked: nobody is at work.
-            Refused: the secret is too short, or opens somebody's keys already.
+            Refused: the secret is too short, or opens somebody's keys already; or the person at
+                work may not give these roles.
         """
+        roles_of_people.check_grant(self, roles)
         person, head = self.working_person(), self.journal.head()
         key_care.check_secret(self, secret)
         since = head.size if head else 0
         with key_care.settling(self):
             added = self.keyring.coming_person(secret, person.vault, kdf or Kdf(), since)
             key = Token(_base64(added.signing.public_key().public_bytes_raw()))
-            name_ref, roles = self.protect("name", name), (Token("member"),)
-            self.say(PersonAdded(key=key, name=name_ref, roles=roles), (added.person,))
+            name_ref = self.protect("name", name)
+            given = tuple(Token(role) for role in dict.fromkeys(("member", *roles)))
+            self.say(PersonAdded(key=key, name=name_ref, roles=given), (added.person,))
         return added.person
 
     def working_person(self) -> Unlocked:

@@ -4,23 +4,98 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from itertools import combinations
+from io import BytesIO
+from itertools import combinations, groupby, islice
 from pathlib import Path
+from typing import Any
 
 from witnessmark.archive.archive import Archive
 from witnessmark.archive.batch import FAILURES, NONSENSE, Advance, Batch, inconclusive, nothing
-from witnessmark.errors import BadInput
-from witnessmark.model import LinkFound, LinkSegment
-from witnessmark.model.statement import Sha256, Token
+from witnessmark.errors import BadInput, BadRecord
+from witnessmark.model import Json, LinkFound
+from witnessmark.model.statement import Token
 from witnessmark.ports import ObjectRow, Outcome, Task
+from witnessmark.record.canonical import canonical
 from witnessmark.stores.durable import write_file
 from witnessmark.verification import matching
 
 _NO_PICTURE = "no picture could be decoded"
 _CHECK = ("fingerprint", matching.VERSION)
-Prints = dict[ObjectRow, matching.Fingerprint]
+_MODULE = "witnessmark.verification.matching"
+#: Fingerprints that a worker compares with one before it answers: few enough that little is lost
+#: when one of them costs the worker, enough that handing over costs nothing.
+_TOGETHER = 16
+#: A pair that failed so often is not tried again by this matcher.
+TRIES = 3
+Pair = tuple[ObjectRow, ObjectRow]
+
+
+@dataclasses.dataclass(slots=True)
+class Tally:
+    """What became of every object and of every pair that was due; both sums hold.
+
+    Attributes:
+        objects: = held + fingerprints + failed + failed_before.
+        held: had a fingerprint.
+        fingerprints: got one now.
+        failed, failed_before: none could be made, now or earlier; findings say why.
+        due: pairs = compared + pairs_failed + given_up.
+        relations: relation to the number of pairs, `none` for nothing in common.
+        pairs_failed: could not be compared now; tried again, up to `TRIES` times.
+        given_up: failed too often before.
+        links: entries that came of it; a link that was there already is none.
+        reasons: why objects and pairs failed, to how many.
+    """
+
+    objects: int = 0
+    held: int = 0
+    fingerprints: int = 0
+    failed: int = 0
+    failed_before: int = 0
+    due: int = 0
+    relations: dict[str, int] = dataclasses.field(default_factory=dict)
+    pairs_failed: int = 0
+    given_up: int = 0
+    links: int = 0
+    reasons: dict[str, int] = dataclasses.field(default_factory=dict)
+
+    @property
+    def compared(self) -> int:
+        return sum(self.relations.values())
+
+    def because(self, reason: str) -> None:
+        self.reasons[reason] = self.reasons.get(reason, 0) + 1
+
+    def came_to(self, relation: str) -> None:
+        self.relations[relation] = self.relations.get(relation, 0) + 1
+
+    def members(self) -> dict[str, Json]:
+        """For scripts."""
+        return {**dataclasses.asdict(self), "pairs": self.compared}
+
+
+def match(archive: Archive, on_progress: Advance = nothing) -> Tally:
+    """Fingerprints what has none, compares the pairs not yet compared, records the links.
+
+    All of it in workers; a hostile file or fingerprint costs its own object or pair.
+    """
+    tally = Tally()
+    rows = archive.queries.objects(("video", "picture"))
+    gone = archive.queries.disposed()
+    rows = [row for row in rows if row.sha256 not in gone]
+    due = {row.sha256 for row in archive.queries.unexamined(*_CHECK)}
+    there = [row for row in rows if _is_there(archive, row.sha256)]
+    missing = [row for row in rows if row.sha256 in due and row not in set(there)]
+    tally.objects, tally.held = len(rows), len(there)
+    tally.failed_before = len(rows) - len(there) - len(missing)
+    there += _fingerprint(archive, missing, tally, on_progress)
+    _compare_all(archive, there, tally, on_progress)
+    return tally
+
+
+# --- fingerprints --------------------------------------------------------------------------------
 
 
 def fingerprint_path(archive: Archive, sha256: str) -> Path:
@@ -29,73 +104,65 @@ def fingerprint_path(archive: Archive, sha256: str) -> Path:
     return folder / sha256
 
 
-def match(archive: Archive, on_progress: Advance = nothing) -> dict[str, int]:
-    """Fingerprints what has none, compares the pairs not yet compared, records the links.
-
-    Pairs are compared in this process, one after the other: workers take open files only.
-
-    Returns:
-        counts: fingerprints, failed, pairs, same_footage, same_scene, pairs_failed.
-    """
-    counts = dict.fromkeys(
-        ("fingerprints", "failed", "pairs", "same_footage", "same_scene", "pairs_failed"), 0
-    )
-    rows = archive.queries.objects(("video", "picture"))
-    prints = dict(_load(archive, rows))
-    due = {row.sha256 for row in archive.queries.unexamined(*_CHECK)}
-    missing = [row for row in rows if row not in prints and row.sha256 in due]
-    prints |= _fingerprint(archive, missing, counts, on_progress)
-    _compare_all(archive, prints, counts, on_progress)
-    return counts
+def held_fingerprint(archive: Archive, sha256: str) -> matching.Fingerprint | None:
+    """The fingerprint that is there; a file that is none is removed, to be made again."""
+    path = fingerprint_path(archive, sha256)
+    try:
+        return matching.Fingerprint.decode(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except BadInput:
+        path.unlink()
+        return None
 
 
-def _load(
-    archive: Archive, rows: Iterable[ObjectRow]
-) -> Iterator[tuple[ObjectRow, matching.Fingerprint]]:
-    """The fingerprints that are there; a file that is none is removed, to be made again."""
-    for row in rows:
-        path = fingerprint_path(archive, row.sha256)
-        try:
-            yield row, matching.Fingerprint.decode(path.read_bytes())
-        except FileNotFoundError:
-            continue
-        except BadInput:
-            path.unlink()
+def _is_there(archive: Archive, sha256: str) -> bool:
+    """Whether a file is there that begins as a fingerprint does; the rest shows in comparing."""
+    path = fingerprint_path(archive, sha256)
+    try:
+        with path.open("rb") as file:
+            if file.read(4) == b"WMFP":
+                return True
+    except FileNotFoundError:
+        return False
+    path.unlink()
+    return False
 
 
 def _fingerprint(
-    archive: Archive, rows: list[ObjectRow], counts: dict[str, int], on_progress: Advance
-) -> Prints:
+    archive: Archive, rows: list[ObjectRow], tally: Tally, on_progress: Advance
+) -> list[ObjectRow]:
     """Makes fingerprints; an object that none can be made of gets a finding that says so."""
     waiting = {row.sha256: row for row in rows}
     tasks = [
         Task(
             row.sha256,
-            "witnessmark.verification.matching:fingerprint",
+            f"{_MODULE}:fingerprint",
             str(archive.blobs.path(row.sha256)),
             {"size": row.size},
         )
         for row in rows
     ]
-    prints: Prints = {}
-    engine = archive.engine(["witnessmark.verification.matching"])
+    made: list[ObjectRow] = []
+    engine = archive.engine([_MODULE])
     with Batch(archive) as batch, closing(engine.map(tasks)) as outcomes:
         for done, outcome in enumerate(outcomes, 1):
             row = waiting[outcome.key]
-            made = _decoded(outcome)
-            if isinstance(made, str):
+            found = _decoded(outcome)
+            if isinstance(found, str):
                 bare = inconclusive(row, *_CHECK)
-                batch.add(dataclasses.replace(bare, reason=Token(made)), row.sha256)
-                counts["failed"] += 1
+                batch.add(dataclasses.replace(bare, reason=Token(found)), row.sha256)
+                tally.failed += 1
+                tally.because(found)
             else:
                 path = fingerprint_path(archive, row.sha256)
                 path.parent.mkdir(parents=True, exist_ok=True)
-                write_file(path, made.encode())
-                prints[row] = made
-                counts["fingerprints"] += 1
+                write_file(path, found.encode())
+                made.append(row)
+                tally.fingerprints += 1
             batch.step()
             on_progress(done, len(tasks))
-    return prints
+    return made
 
 
 def _decoded(outcome: Outcome) -> matching.Fingerprint | str:
@@ -111,67 +178,283 @@ def _decoded(outcome: Outcome) -> matching.Fingerprint | str:
         return NONSENSE
 
 
+# --- pairs ---------------------------------------------------------------------------------------
+
+
+def pairs_to_compare(
+    rows: Sequence[ObjectRow], done: Collection[tuple[int, int]]
+) -> Iterator[Pair]:
+    """The pairs that are due, those of one object one after the other: all that are not `done`.
+
+    Args:
+        rows: objects with a fingerprint.
+        done: entries of pairs that this matcher compared, the object whose name sorts first first.
+    """
+    for a, b in combinations(sorted(rows, key=lambda row: row.sha256), 2):
+        if (a.entry, b.entry) not in done:
+            yield a, b
+
+
 def _compare_all(
-    archive: Archive, prints: Prints, counts: dict[str, int], on_progress: Advance
+    archive: Archive, rows: Sequence[ObjectRow], tally: Tally, on_progress: Advance
 ) -> None:
-    """Compares the pairs that were not; links first, so that a kill costs a comparison at most."""
+    """Compares what is due; links first, so that a kill costs a comparison at most."""
     done = archive.work.compared(matching.MATCHER_VERSION)
-    linked = {(row.a, row.b) for row in archive.queries.links()}
-    held = {row.entry for row in prints}
-    total = math.comb(len(prints), 2) - sum(held.issuperset(pair) for pair in done)
+    tried = archive.work.tried(_subject())
+    held = {row.entry for row in rows}
+    total = math.comb(len(rows), 2) - sum(held.issuperset(pair) for pair in done)
+    linked = {(r.a, r.b) for r in archive.queries.links() if r.matcher == matching.MATCHER_VERSION}
     compared: list[tuple[int, int]] = []
 
     def remember() -> None:
         archive.work.add_compared(compared, matching.MATCHER_VERSION)
         compared.clear()
 
+    def due() -> Iterator[Pair]:
+        for pair in pairs_to_compare(rows, done):
+            tally.due += 1
+            if tried.get(_subject(pair), 0) >= TRIES:
+                tally.given_up += 1
+            else:
+                yield pair
+
+    known = _known(len(rows))
     with Batch(archive, remember) as batch:
-        for a, b in combinations(sorted(prints, key=lambda row: row.sha256), 2):
-            if (a.entry, b.entry) in done:
-                continue
-            try:
-                link = _compare(prints[a], prints[b], a.sha256, b.sha256)
-            # a fingerprint that a hostile file made up must not keep the others from being
-            # compared; the pair is counted, and tried again by the next run
-            except Exception:  # noqa: BLE001
-                counts["pairs_failed"] += 1
-                continue
-            if link and (link.a, link.b) not in linked:
-                batch.add(link, link.a, link.b)
-                counts[link.relation] += 1
-            compared.append((a.entry, b.entry))
+        for pair, found in _compared(archive, due()):
+            link = _link(archive, pair, found, known) if isinstance(found, dict) else found
+            if isinstance(link, str):
+                tally.pairs_failed += 1
+                tally.because(link)
+                archive.work.ask_again(_subject(pair), tried.get(_subject(pair), 0) + 1, "")
+            else:
+                tally.came_to(link.relation if link else "none")
+                if link and (link.a, link.b) not in linked:
+                    batch.add(link, link.a, link.b)
+                    tally.links += 1
+                compared.append((pair[0].entry, pair[1].entry))
             batch.step()
-            counts["pairs"] += 1
-            on_progress(counts["pairs"] + counts["pairs_failed"], total)
+            on_progress(tally.compared + tally.pairs_failed, total)
 
 
-def _compare(
-    one: matching.Fingerprint, other: matching.Fingerprint, a: str, b: str
-) -> LinkFound | None:
-    match = matching.match(one, other)
-    if match is None:
+def _subject(pair: Pair | None = None) -> str:
+    """What the `work` table calls a pair that failed; without one, how all of them begin."""
+    rows = f"{pair[0].entry} {pair[1].entry}" if pair else ""
+    return f"compare {matching.MATCHER_VERSION} {rows}"
+
+
+def _compared(
+    archive: Archive, pairs: Iterable[Pair]
+) -> Iterator[tuple[Pair, dict[str, Any] | str | None]]:
+    """Pairs with their match, None, or the reason why they could not be compared.
+
+    A group that costs its worker is looked at again pair by pair, so that one pair fails and not
+    its neighbours.
+    """
+    alone: list[list[Pair]] = []
+    for group, outcome in _in_workers(archive, _grouped(pairs)):
+        if outcome.result is None and len(group) > 1:
+            alone += [[pair] for pair in group]
+        else:
+            yield from _answers(archive, group, outcome)
+    for group, outcome in _in_workers(archive, alone):
+        yield from _answers(archive, group, outcome)
+
+
+def _grouped(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
+    for _, same in groupby(pairs, key=lambda pair: pair[0].entry):
+        while group := list(islice(same, _TOGETHER)):
+            yield group
+
+
+def _in_workers(
+    archive: Archive, groups: Iterable[list[Pair]]
+) -> Iterator[tuple[list[Pair], Outcome]]:
+    waiting: dict[str, list[Pair]] = {}
+
+    def tasks() -> Iterator[Task]:
+        for number, group in enumerate(groups):
+            waiting[str(number)] = group
+            first, *rest = (
+                str(fingerprint_path(archive, row.sha256))
+                for row in (group[0][0], *(other for _, other in group))
+            )
+            yield Task(str(number), f"{_MODULE}:compare", first, also=tuple(rest))
+
+    with closing(archive.engine([_MODULE]).map(tasks())) as outcomes:
+        for outcome in outcomes:
+            yield waiting.pop(outcome.key), outcome
+
+
+def _answers(
+    archive: Archive, group: list[Pair], outcome: Outcome
+) -> Iterator[tuple[Pair, dict[str, Any] | str | None]]:
+    """What a worker answered for each pair; it may have been taken over and answer anything."""
+    if outcome.result is None:
+        # an error is a first fingerprint that is none; a file that went is one to make again
+        if outcome.failure in ("error", "unreadable"):
+            for row in group[0]:
+                held_fingerprint(archive, row.sha256)
+        for pair in group:
+            yield pair, FAILURES[outcome.failure].replace("this file", "these fingerprints")
+        return
+    answers = outcome.result.value
+    if not isinstance(answers, list) or len(answers) != len(group):
+        answers = ["nonsense"] * len(group)
+    for pair, answer in zip(group, answers, strict=True):
+        if answer is None:
+            yield pair, None
+        elif not isinstance(answer, dict):
+            yield pair, NONSENSE
+        elif "failure" in answer:
+            held_fingerprint(archive, pair[1].sha256)
+            yield pair, FAILURES["error"].replace("this file", "these fingerprints")
+        else:
+            yield pair, answer
+
+
+# --- links ---------------------------------------------------------------------------------------
+
+#: Given to every link: what is known of the matcher's errors, and how large the search was.
+Known = Mapping[str, Json]
+
+
+def _known(objects: int) -> Known:
+    """Pairs that the matcher has to tell apart here, and what its error card makes of them."""
+    pairs = math.comb(objects, 2)
+    expected = expected_false_links(pairs)
+    if expected is None:
+        return {"card": "none", "pairs": pairs}
+    return {"card": expected.card, "pairs": pairs, "expected_false": expected.expected}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Expected:
+    """False links to expect among so many pairs: for the record, and in a sentence for a screen."""
+
+    card: str
+    expected: str
+    sentence: str
+
+
+NO_CARD = "There is no error card for this matcher: how many links are false is not known."
+
+
+def expected_false_links(pairs: int) -> Expected | None:
+    """What the matcher's error card says of so many pairs; None when there is no card."""
+    find: Callable[[int], Any] | None = getattr(matching, "expected_false_links", None)
+    if find is None:
         return None
-    segments = tuple(
-        LinkSegment(
-            a_start=_ms(each.query[0]),
-            a_end=_ms(each.query[1]),
-            b_start=_ms(each.reference[0]),
-            b_end=_ms(each.reference[1]),
-            rate=Token(f"{each.rate:.4f}"),
-            transform=Token(each.transform),
+    found = find(pairs)
+    version = matching.MATCHER_VERSION if found.current else "of another version"
+    return Expected(version, f"{found.at_most:.6g}", found.sentence)
+
+
+def _link(archive: Archive, pair: Pair, found: dict[str, Any], known: Known) -> LinkFound | str:
+    """A worker's match as a link, or why it makes no sense."""
+    a, b = pair
+    try:
+        segments: list[Json] = [_segment(each) for each in found["segments"]]
+        link = LinkFound.read(
+            {
+                "a": a.sha256,
+                "b": b.sha256,
+                "relation": found["relation"],
+                "score": f"{_number(found['score']):.4f}",
+                "fingerprint": matching.VERSION,
+                "matcher": matching.MATCHER_VERSION,
+                "segments": segments,
+                **known,
+            }
         )
-        for each in match.segments
-    )
-    return LinkFound(
-        a=Sha256(a),
-        b=Sha256(b),
-        relation=Token(match.relation),
-        score=Token(f"{match.score:.4f}"),
-        fingerprint=Token(matching.VERSION),
-        matcher=Token(matching.MATCHER_VERSION),
-        segments=segments,
-    )
+        evidence = canonical({**known, "match": found})
+    except (BadRecord, ArithmeticError, LookupError, TypeError, ValueError):
+        return NONSENSE
+    if not link.relation or len(segments) > _MOST_SEGMENTS or len(evidence) > _MOST_EVIDENCE:
+        return NONSENSE
+    stored = archive.blobs.put(BytesIO(evidence))
+    attachment: Json = {"role": "evidence", "sha256": stored.sha256, "size": stored.size}
+    return LinkFound.read({**link.fields(), "evidence": attachment})
 
 
-def _ms(seconds: float) -> int:
-    return round(seconds * 1000)
+#: So many fit into an entry, beside everything else.
+_MOST_SEGMENTS = 200
+_MOST_EVIDENCE = 4 << 20
+
+
+def _segment(said: Mapping[str, Any]) -> dict[str, Json]:
+    (a_start, a_end), (b_start, b_end) = said["query"], said["reference"]
+    return {
+        "a_start": _ms(a_start),
+        "a_end": _ms(a_end),
+        "b_start": _ms(b_start),
+        "b_end": _ms(b_end),
+        "rate": f"{_number(said['rate']):.4f}",
+        "transform": said["transform"],
+    }
+
+
+def _ms(seconds: object) -> int:
+    return round(_number(seconds) * 1000)
+
+
+def _number(said: object) -> float:
+    """A finite number from its decimal text, or from a whole number."""
+    if isinstance(said, bool) or not isinstance(said, str | int):
+        raise TypeError("not a number")
+    found = float(said)
+    if not math.isfinite(found) or abs(found) > 1e9:
+        raise ArithmeticError("not a number that a video has")
+    return found
+
+
+# --- coverage ------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """How much of the archive was searched, by what.
+
+    Attributes:
+        objects: videos and pictures whose bytes are here.
+        fingerprinted: of them, those with a fingerprint of this version.
+        failed: those of which none can be made; findings say why.
+        pairs: among the fingerprinted, and `compared` of them by this matcher.
+    """
+
+    fingerprint: str
+    matcher: str
+    objects: int
+    fingerprinted: int
+    failed: int
+    pairs: int
+    compared: int
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything here was compared with everything else."""
+        return self.fingerprinted == self.objects and self.compared == self.pairs
+
+    def __str__(self) -> str:
+        return (
+            f"{self.fingerprinted} of {self.objects} videos and pictures here have a fingerprint "
+            f"(version {self.fingerprint}), of {self.failed} none could be made; "
+            f"{self.compared} of {self.pairs} pairs were compared (matcher {self.matcher})"
+        )
+
+
+def coverage(archive: Archive) -> Coverage:
+    """How much of the archive was searched."""
+    gone = archive.queries.disposed()
+    rows = [row for row in archive.queries.objects(("video", "picture")) if row.sha256 not in gone]
+    there = {row.entry for row in rows if fingerprint_path(archive, row.sha256).is_file()}
+    due = {row.entry for row in archive.queries.unexamined(*_CHECK)}
+    done = archive.work.compared(matching.MATCHER_VERSION)
+    return Coverage(
+        fingerprint=matching.VERSION,
+        matcher=matching.MATCHER_VERSION,
+        objects=len(rows),
+        fingerprinted=len(there),
+        failed=sum(row.entry not in there and row.entry not in due for row in rows),
+        pairs=math.comb(len(there), 2),
+        compared=sum(there.issuperset(pair) for pair in done),
+    )

@@ -203,7 +203,7 @@ class SqlQueries:
         n, s = self._tables.links, self._tables.segments
         a, b = self._tables.objects.alias("a"), self._tables.objects.alias("b")
         query = (
-            sa.select(n.c.id, a.c.sha256, b.c.sha256, n.c.relation, n.c.score)
+            sa.select(n.c.id, a.c.sha256, b.c.sha256, n.c.relation, n.c.score, n.c.matcher)
             .join(a, a.c.id == n.c.a)
             .join(b, b.c.id == n.c.b)
             .order_by(n.c.id)
@@ -221,8 +221,8 @@ class SqlQueries:
                     members = {k: v for k, v in each.items() if k not in ("id", "link")}
                     segments[each["link"]].append(LinkSegment(**members))
         return [
-            LinkRow(key, one.hex(), other.hex(), relation, score, tuple(segments[key]))
-            for key, one, other, relation, score in rows
+            LinkRow(key, one.hex(), other.hex(), relation, score, tuple(segments[key]), matcher)
+            for key, one, other, relation, score, matcher in rows
         ]
 
     def decisions(self, sha256: str | None = None) -> list[DecisionRow]:

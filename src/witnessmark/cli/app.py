@@ -23,6 +23,7 @@ from witnessmark.cli import (
     making,
     matching,
     status,
+    tracing,
     verifying,
     witnessing,
 )
@@ -35,7 +36,7 @@ PHASES = {
     "Collect": ("collect",),
     "Preserve": ("check", "audit", "backup", "restore", "rebuild", "log"),
     "Outside": ("anchor", "cosign", "witness"),
-    "Look into it": ("match", "link", "examine", "show"),
+    "Look into it": ("match", "link", "trace", "examine", "show"),
     "Custody": ("custody", "dispose"),
     "Hand over": ("export", "derive", "disclose", "erase"),
 }
@@ -73,6 +74,7 @@ for module in (
     making,
     matching,
     links,
+    tracing,
     verifying,
     status,
     looking,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +32,10 @@ def keys(
     add_person: Annotated[
         str, typer.Option("--add-person", help="Give this person keys of their own.")
     ] = "",
+    role: Annotated[
+        list[str] | None,
+        typer.Option("--role", help="With --add-person: 'sources' may see who published first."),
+    ] = None,
     new_key_file: NewKeyFile = None,
     archive: ArchiveOption = Path(),
     key_file: KeyFileOption = None,
@@ -45,7 +50,7 @@ def keys(
         _nothing_before(context)
         return
     if add_person:
-        _add_person(add_person, new_key_file, archive, key_file, as_json)
+        _add_person(add_person, role or [], new_key_file, archive, key_file, as_json)
         return
     with opened(archive, reading=True) as held:
         history = held.history()
@@ -66,7 +71,12 @@ def _nothing_before(context: typer.Context) -> None:
 
 
 def _add_person(
-    name: str, new_key_file: Path | None, archive: Path, key_file: Path | None, as_json: bool
+    name: str,
+    roles: Sequence[str],
+    new_key_file: Path | None,
+    archive: Path,
+    key_file: Path | None,
+    as_json: bool,
 ) -> None:
     given = _new_secret(new_key_file, "The new person's passphrase")
     if len(given) < 8:
@@ -76,7 +86,7 @@ def _add_person(
             todo="They set WITNESSMARK_NEW_PASSPHRASE, or give a --new-key-file.",
         )
     with opened(archive, key_file, unlock=True) as held:
-        added = held.add_person(name, given)
+        added = held.add_person(name, given, roles=roles)
     if as_json:
         dump({"person": added})
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -14,6 +15,7 @@ from witnessmark.cli.options import ArchiveOption, JsonOption, opened
 from witnessmark.cli.output import dump, progress, safe, say, show_unenforced
 
 if TYPE_CHECKING:
+    from witnessmark.archive.matching import Tally
     from witnessmark.verification.matching import Fingerprint
 
 
@@ -40,20 +42,47 @@ def match(
 
     with opened(archive) as held:
         with progress("matching", quiet=as_json) as advance:
-            counts = matching.match(held, advance)
-        recordings = held.queries.recordings()
+            tally = matching.match(held, advance)
+        recordings = len(held.queries.recordings())
+        searched = matching.coverage(held)
         unenforced = held.unenforced()
+    expected = matching.expected_false_links(searched.pairs)
     if as_json:
-        dump({**counts, "recordings": len(recordings), "unenforced": unenforced})
+        dump(
+            {
+                **tally.members(),
+                **{name: tally.relations.get(name, 0) for name in ("same_footage", "same_scene")},
+                "recordings": recordings,
+                "coverage": dataclasses.asdict(searched),
+                "expected_false_links": dataclasses.asdict(expected) if expected else None,
+                "unenforced": unenforced,
+            }
+        )
         return
     show_unenforced(unenforced)
+    _show_tally(tally)
+    say(f"{safe(searched)}.")
+    say(expected.sentence if expected else matching.NO_CARD)
+    say(f"{recordings} groups of matching footage ('witnessmark show' lists them).")
+
+
+def _show_tally(tally: Tally) -> None:
+    found = [
+        f"{count} {name.replace('_', ' ')}"
+        for name, count in sorted(tally.relations.items())
+        if name != "none"
+    ]
     say(
-        f"{counts['fingerprints']} fingerprints made, {counts['pairs']} pairs compared: "
-        f"{counts['same_footage']} same footage, {counts['same_scene']} same scene."
+        f"{tally.fingerprints} fingerprints made, {tally.compared} pairs compared: "
+        f"{', '.join(found) or 'nothing in common'}."
     )
-    if counts["failed"]:
-        say(f"! {counts['failed']} objects could not be fingerprinted; findings say why.")
-    say(f"{len(recordings)} groups of matching footage ('witnessmark show' lists them).")
+    if tally.failed:
+        say(f"! {tally.failed} objects could not be fingerprinted; findings say why.")
+    if tally.pairs_failed or tally.given_up:
+        say(f"! {tally.pairs_failed} pairs could not be compared and are tried again; "
+            f"{tally.given_up} failed too often before.")  # fmt: skip
+    for reason, count in sorted(tally.reasons.items()):
+        say(f"    {count}: {reason}")
 
 
 def _match_files(queries: Sequence[Path], against: Sequence[Path], as_json: bool) -> int:

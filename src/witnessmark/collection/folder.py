@@ -33,6 +33,7 @@ class Folder:
     """
 
     name = "folder"
+    live = False
     workdir: str | None = None
 
     def recognises(self, where: str) -> bool:

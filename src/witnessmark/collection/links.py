@@ -51,6 +51,8 @@ class Links:
 
     name = "links"
 
+    live = True
+
     def __init__(self, workdir: str | None = None) -> None:
         self.workdir = workdir
 

@@ -77,6 +77,7 @@ class TelegramExport:
     """
 
     name = "telegram_export"
+    live = False
     workdir: str | None = None
 
     def recognises(self, where: str) -> bool:

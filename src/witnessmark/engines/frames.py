@@ -15,6 +15,8 @@ from typing import Any
 
 #: More than this from a worker is refused.
 MAX_MESSAGE = 256 << 20
+#: Open files that come with one message at most; Linux takes 253.
+MAX_FILES = 64
 _HEAD = 12
 
 #: The JSON members of a message, and the byte strings beside them.
@@ -32,17 +34,17 @@ class Connection:
         self.link = link
 
     def send(
-        self, message: Mapping[str, Any], blobs: Mapping[str, bytes], descriptor: int | None = None
+        self, message: Mapping[str, Any], blobs: Mapping[str, bytes], *descriptors: int
     ) -> None:
-        """Sends a message, with an open file when `descriptor` is given."""
+        """Sends a message, with the open files of `descriptors`."""
         sizes = [[name, len(data)] for name, data in blobs.items()]
         body = json.dumps({**message, "blobs": sizes}).encode()
         raw = b"".join(blobs.values())
         head = len(body).to_bytes(4, "big") + len(raw).to_bytes(8, "big")
-        if descriptor is None:
-            self.link.sendall(head)
+        if descriptors:
+            socket.send_fds(self.link, [head], list(descriptors))
         else:
-            socket.send_fds(self.link, [head], [descriptor])
+            self.link.sendall(head)
         self.link.sendall(body)
         self.link.sendall(raw)
 
@@ -60,11 +62,11 @@ class Connection:
         head = self.link.recv(_HEAD)
         return self._rest(head, until) if head else None
 
-    def receive_with_file(self) -> tuple[Message | None, int | None]:
-        """The next message with the open file that came along; as `receive`, without a bound."""
-        head, descriptors, _, _ = socket.recv_fds(self.link, _HEAD, 1)
+    def receive_with_files(self) -> tuple[Message | None, list[int]]:
+        """The next message with the open files that came along; as `receive`, without a bound."""
+        head, descriptors, _, _ = socket.recv_fds(self.link, _HEAD, MAX_FILES)
         message = self._rest(head, math.inf) if head else None
-        return message, descriptors[0] if descriptors else None
+        return message, descriptors
 
     def _rest(self, head: bytes, until: float) -> Message:
         head += self._exactly(_HEAD - len(head), until)

@@ -106,22 +106,22 @@ class LocalEngine:
     def _feed(self, waiting: Iterator[Task], selector: selectors.BaseSelector) -> Iterator[Outcome]:
         """Gives every idle worker a task; starts workers as long as there is work for them."""
         while self._has_room(selector) and (task := next(waiting, None)):
-            try:
-                descriptor = _open(task.path)
-            except OSError as error:
-                yield Outcome(task.key, failure="unreadable", detail=str(error.strerror))
-                continue
-            try:
-                outcomes = self._give(task, descriptor, selector)
-            finally:
-                os.close(descriptor)
+            with contextlib.ExitStack() as opened:
+                try:
+                    descriptors = [_open(path, opened) for path in (task.path, *task.also)]
+                except _Unreadable as error:
+                    outcomes = [Outcome(task.key, failure="unreadable", detail=str(error))]
+                else:
+                    outcomes = self._give(task, descriptors, selector)
             yield from outcomes
 
     def _has_room(self, selector: selectors.BaseSelector) -> bool:
         workers = _workers(selector)
         return len(workers) < self._count or not all(worker.task for worker in workers)
 
-    def _give(self, task: Task, descriptor: int, selector: selectors.BaseSelector) -> list[Outcome]:
+    def _give(
+        self, task: Task, descriptors: list[int], selector: selectors.BaseSelector
+    ) -> list[Outcome]:
         """Sends a task to an idle worker or a new one; its outcome, if that cost the worker."""
         worker = next((each for each in _workers(selector) if each.task is None), None)
         if worker is None:
@@ -130,12 +130,12 @@ class LocalEngine:
         worker.task, worker.deadline = task, time.monotonic() + self._seconds
         if task.output:
             worker.output = open(task.output, "xb")  # noqa: SIM115 - closed by `finish`
-            worker.room = 4 * os.fstat(descriptor).st_size + _ROOM
+            worker.room = 4 * os.fstat(descriptors[0]).st_size + _ROOM
         worker.connection.link.settimeout(self._seconds)
         emits = bool(task.output)
         request = {"function": task.function, "params": dict(task.params), "emits": emits}
         try:
-            worker.connection.send(request, {}, descriptor)
+            worker.connection.send(request, {}, *descriptors)
         except OSError:
             return _lost(worker, selector, "crashed")
         return []
@@ -195,17 +195,25 @@ def _workers(selector: selectors.BaseSelector) -> list[_Worker]:
     return [key.data for key in selector.get_map().values()]
 
 
-def _open(path: str) -> int:
-    """A descriptor of a regular file, which never hangs on a pipe. Raises `OSError`."""
-    special = OSError(errno.EINVAL, "not a regular file")
+class _Unreadable(Exception):
+    """A file of a task cannot be opened, or is no regular file."""
+
+
+def _open(path: str, opened: contextlib.ExitStack) -> int:
+    """A descriptor of a regular file, which never hangs on a pipe, closed with `opened`.
+
+    Raises:
+        _Unreadable: it cannot be opened, or is something else.
+    """
     try:
         descriptor = os.open(path, _OPENING)
     except OSError as error:
-        raise special if error.errno in (errno.ELOOP, errno.ENXIO) else error from error
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return descriptor
-    os.close(descriptor)
-    raise special
+        special = error.errno in (errno.ELOOP, errno.ENXIO)
+        raise _Unreadable("not a regular file" if special else error.strerror) from error
+    opened.callback(os.close, descriptor)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise _Unreadable("not a regular file")
+    return descriptor
 
 
 def _collect(worker: _Worker, selector: selectors.BaseSelector) -> list[Outcome]:

@@ -1,4 +1,4 @@
-"""A worker process: opens nothing, knows nothing, turns one open file into one result.
+"""A worker process: opens nothing, knows nothing, turns open files into one result.
 
 Started as `python -m witnessmark.engines.worker SOCKET MEMORY MODULE...`: imports the modules,
 gives up its rights, then answers requests on the socket until it closes.
@@ -6,6 +6,7 @@ gives up its rights, then answers requests on the socket until it closes.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import socket
@@ -19,18 +20,20 @@ from witnessmark.ports import Result
 
 
 def _answer(connection: Connection, functions: dict[str, Callable[..., Result]]) -> bool:
-    message, descriptor = connection.receive_with_file()
-    if message is None or descriptor is None:
+    message, descriptors = connection.receive_with_files()
+    if message is None or not descriptors:
         return False
     request, _ = message
-    with os.fdopen(descriptor, "rb") as file:
+    with contextlib.ExitStack() as opened:
+        file, *also = [opened.enter_context(os.fdopen(each, "rb")) for each in descriptors]
         try:
             name = request["function"]
             if name not in functions:
                 module, _, attribute = name.partition(":")
                 functions[name] = getattr(importlib.import_module(module), attribute)
             emit = [lambda data: _emit(connection, data)] if request["emits"] else []
-            result = functions[name](file, request["params"], *emit)
+            more = {"also": also} if also else {}
+            result = functions[name](file, request["params"], *emit, **more)
             reply: dict[str, Any] = {"value": result.value}
             connection.send(reply, result.blobs)
         except MemoryError:

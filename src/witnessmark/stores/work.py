@@ -163,6 +163,13 @@ class WorkDb:
                 (subject, attempts, not_before),
             )
 
+    def tried(self, prefix: str) -> dict[str, int]:
+        """Subjects that begin so, with how often it was in vain."""
+        query = sa.select(ASKED.c.subject, ASKED.c.attempts)
+        query = query.where(ASKED.c.subject.startswith(prefix, autoescape=True))
+        with self._database.read() as connection:
+            return {subject: attempts for subject, attempts in connection.execute(query)}
+
     def answered(self, subject: str) -> None:
         """Forgets that somebody was asked in vain."""
         with self._database.write() as connection:

@@ -3,6 +3,7 @@
 decode -> samples -> hashes and features -> candidates -> decision by movement -> segments.
 """
 
+from witnessmark.verification.matching.comparing import compare
 from witnessmark.verification.matching.fingerprint import VERSION, Fingerprint, fingerprint
 from witnessmark.verification.matching.matcher import VERSION as MATCHER_VERSION
 from witnessmark.verification.matching.matcher import Match, Segment, match
@@ -13,6 +14,7 @@ __all__ = [
     "Fingerprint",
     "Match",
     "Segment",
+    "compare",
     "fingerprint",
     "match",
 ]

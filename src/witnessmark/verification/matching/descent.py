@@ -31,8 +31,27 @@ _SAMPLES = 160
 #: Keyframe pairs that are laid onto each other, and how far apart in time they may be, seconds.
 _PAIRS, _APART = 12, 0.35
 _SAME_POINT, _INLIERS, _REACH = 64, 12, 0.0125
+#: What lies around a part has this much less contrast when it was blurred; this much when it is
+#: the rest of the picture. Measured on the clips called "fit": at most .47, at least .57.
+_BLURRED, _SHARP = 0.42, 0.55
 #: Standard deviation over time (levels of 255) of a cell that stands still; and that moves.
 _STILL, _MOVES = 1.5, 6.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Version:
+    """A copy with what is known of its file; None or 0 when it is not known.
+
+    Attributes:
+        width, height: pixels of the file, upright.
+        bytes: of the file.
+    """
+
+    name: str
+    print: Fingerprint
+    width: int | None = None
+    height: int | None = None
+    bytes: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,31 +80,31 @@ class Descent:
     signs: tuple[Sign, ...]
 
 
-def estimate(
-    a: tuple[str, Fingerprint], b: tuple[str, Fingerprint], segments: Sequence[LinkSegment]
-) -> Descent:
+def estimate(a: Version, b: Version, segments: Sequence[LinkSegment]) -> Descent:
     """Which of two copies was made from one like the other; `segments` as in their link."""
-    signs = tuple(_signs(a[1], b[1], segments))
+    signs = tuple(_signs(a, b, segments))
     edited_a = sum(sign.weight for sign in signs if sign.weight > 0)
     edited_b = -sum(sign.weight for sign in signs if sign.weight < 0)
     high, low = max(edited_a, edited_b), min(edited_a, edited_b)
     if high < ENOUGH or low > AGAINST:
-        return Descent(a[0], b[0], None, None, high - low, signs)
-    parent, child = (b[0], a[0]) if edited_a > edited_b else (a[0], b[0])
-    return Descent(a[0], b[0], parent, child, high - low, signs)
+        return Descent(a.name, b.name, None, None, high - low, signs)
+    parent, child = (b.name, a.name) if edited_a > edited_b else (a.name, b.name)
+    return Descent(a.name, b.name, parent, child, high - low, signs)
 
 
-def _signs(a: Fingerprint, b: Fingerprint, segments: Sequence[LinkSegment]) -> Iterable[Sign]:
+def _signs(one: Version, other: Version, segments: Sequence[LinkSegment]) -> Iterable[Sign]:
+    a, b = one.print, other.print
     if not segments or not len(a) or not len(b):
         return
     main = max(segments, key=lambda s: (s.a_end - s.a_start, -s.a_start))
     yield from _time(a, b, segments)
-    yield from _borders(a, b)
     pairs = _key_pairs(a, b, main)
-    yield from _detail(a, b, pairs)
     matrix = _laid(a, b, pairs) if "mirror" not in main.transform else None
-    if matrix is not None:
-        yield from _crop(a, b, matrix, pairs)
+    yield from _coding(one, other, matrix)
+    if matrix is None:
+        yield from _borders(a, b)
+    else:
+        yield from _frames(a, b, matrix)
         yield from _overlay(a, b, main, matrix)
 
 
@@ -119,10 +138,8 @@ def _ends(whole: Fingerprint, start: int, end: int) -> float:
 
     Around an end, pictures half a second apart are compared with those before and after.
     """
-    jumps = []
-    for end_time in (start, end):
-        if 1_500 < end_time < whole.duration - 1_500:
-            jumps.append(_jump(whole, end_time))
+    ends = [at for at in (start, end) if 1_500 < at < whole.duration - 1_500]
+    jumps = [_jump(whole, at) for at in ends]
     if not jumps:
         return 0.0
     return 1.0 if max(jumps) < 2.5 else -1.0 if min(jumps) > 4.0 else 0.0
@@ -145,16 +162,21 @@ def _jump(whole: Fingerprint, at: int) -> float:
 
 
 def _borders(a: Fingerprint, b: Fingerprint) -> Iterable[Sign]:
-    """Even borders that one side has and the other has not."""
+    """Even borders that one side has and the other has not; a clear sky looks like one too."""
     more = _border(a) - _border(b)
     if abs(more) >= 0.06:
-        yield Sign("borders", 1.0 if more > 0 else -1.0)
+        yield Sign("borders", 0.6 if more > 0 else -0.6)
 
 
 def _border(of: Fingerprint) -> float:
     """Share of the picture outside of its even borders."""
-    left, top, right, bottom = np.median(of.edges, axis=0) / 255.0
+    left, top, right, bottom = _content(of)
     return float(1 - max(0.0, right - left) * max(0.0, bottom - top))
+
+
+def _content(of: Fingerprint) -> Floats:
+    """Left, top, right, bottom of what is not even border, from 0 to 1."""
+    return np.asarray(np.median(of.edges, axis=0) / 255.0)
 
 
 def _key_pairs(a: Fingerprint, b: Fingerprint, segment: LinkSegment) -> list[tuple[int, int]]:
@@ -167,8 +189,10 @@ def _key_pairs(a: Fingerprint, b: Fingerprint, segment: LinkSegment) -> list[tup
     nearest = np.abs(at_b[None] - there[:, None]).argmin(axis=1)
     inside = (at_a >= segment.a_start / 1000) & (at_a <= segment.a_end / 1000)
     close = np.flatnonzero(inside & (np.abs(at_b[nearest] - there) <= _APART))
+    if not len(close):
+        return []
     chosen = close[np.unique(np.linspace(0, len(close) - 1, _PAIRS).round().astype(int))]
-    return [(int(k), int(nearest[k])) for k in chosen] if len(close) else []
+    return [(int(k), int(nearest[k])) for k in chosen]
 
 
 def _laid(a: Fingerprint, b: Fingerprint, pairs: Sequence[tuple[int, int]]) -> Floats | None:
@@ -209,80 +233,73 @@ def _inverse(matrix: Floats) -> Floats:
     return np.column_stack([linear, -linear @ matrix[:, 2]])
 
 
-def _crop(
-    a: Fingerprint, b: Fingerprint, matrix: Floats, pairs: Sequence[tuple[int, int]]
-) -> Iterable[Sign]:
-    """One side shows a part of the other's picture, which goes on sharply around that part."""
+def _frames(a: Fingerprint, b: Fingerprint, matrix: Floats) -> Iterable[Sign]:
+    """One frame lies in the other: cut out of it, or set into borders that were added."""
     if abs(np.linalg.det(matrix[:, :2])) < 1e-3:
         return
-    seen_of_b, seen_of_a = _visible(b, a, _inverse(matrix)), _visible(a, b, matrix)
-    if min(seen_of_a, seen_of_b) > 0.93 or max(seen_of_a, seen_of_b) < 0.9:
+    back = _inverse(matrix)
+    a_in_b, b_in_a = float(_inside(_FRAME, matrix).mean()), float(_inside(_FRAME, back).mean())
+    part, whole = max(a_in_b, b_in_a), min(a_in_b, b_in_a)
+    if whole > 0.93 or part < 0.9:
         return
-    cut_a = seen_of_b < seen_of_a
-    whole, part, into = (b, a, matrix) if cut_a else (a, b, _inverse(matrix))
-    around = _around(whole, part, into, [m if cut_a else k for k, m in pairs])
-    share = min(seen_of_a, seen_of_b)
-    if around is None:
+    a_is_part = a_in_b > b_in_a
+    larger, into = (b, back) if a_is_part else (a, matrix)
+    inside = _inside(_FRAME, into)
+    left, top, right, bottom = _content(larger)
+    x, y, _ = _FRAME
+    even = (x < left) | (x > right) | (y < top) | (y > bottom)
+    added = 1.0 if a_is_part else -1.0  # speaks against the part: cut out of the larger one
+    if float(even[~inside].mean()) > 0.7:
+        yield Sign("borders", -added)
         return
-    if around < 0.35:  # a blurred or even surround was added to the whole one
-        yield Sign("padding", -0.8 if cut_a else 0.8)
-    elif around > 0.6 and share > 0.35:
-        yield Sign("crop", 1.0 if cut_a else -1.0)
+    around = _around(larger, inside)
+    if around < _BLURRED:
+        yield Sign("padding", -0.8 * added)
+    elif around > _SHARP and whole > 0.35:
+        yield Sign("crop", added)
 
 
-def _visible(one: Fingerprint, other: Fingerprint, matrix: Floats) -> float:
-    """Share of what `one` shows within its borders that lies within those of `other`."""
-    return float(_inside(_grid(one), other, matrix).mean())
+#: Points evenly over a frame: x, y and 1.
+_FRAME: Floats = np.stack(
+    [each.ravel() for each in np.meshgrid(*[(np.arange(THUMB) + 0.5) / THUMB] * 2)]
+    + [np.ones(THUMB * THUMB)]
+)
 
 
-def _grid(of: Fingerprint) -> Floats:
-    left, top, right, bottom = np.median(of.edges, axis=0) / 255.0
-    x, y = np.meshgrid(np.linspace(left, right, 24), np.linspace(top, bottom, 24))
-    return np.stack([x.ravel(), y.ravel(), np.ones(x.size)])
+def _inside(points: Floats, matrix: Floats) -> NDArray[np.bool_]:
+    """Which points the matrix takes into the other frame."""
+    there = matrix @ points
+    return np.asarray(np.all((there >= -0.02) & (there <= 1.02), axis=0))
 
 
-def _inside(points: Floats, other: Fingerprint, matrix: Floats) -> NDArray[np.bool_]:
-    left, top, right, bottom = np.median(other.edges, axis=0) / 255.0
-    x, y = matrix @ points
-    slack = 0.02
-    return np.asarray(
-        (x >= left - slack) & (x <= right + slack) & (y >= top - slack) & (y <= bottom + slack)
-    )
+def _around(larger: Fingerprint, inside: NDArray[np.bool_]) -> float:
+    """How much neighbouring cells differ outside of the part, against inside of it."""
+    thumbs, part = larger.thumbs.astype(np.float64), inside.reshape(THUMB, THUMB)
+    across = np.abs(np.diff(thumbs, axis=2)).mean(axis=0)
+    down = np.abs(np.diff(thumbs, axis=1)).mean(axis=0)
 
+    def mean(cells: NDArray[np.bool_]) -> float:
+        in_rows, in_columns = cells[:, 1:] & cells[:, :-1], cells[1:] & cells[:-1]
+        count = int(in_rows.sum() + in_columns.sum())
+        return float(across[in_rows].sum() + down[in_columns].sum()) / max(1, count)
 
-def _around(
-    whole: Fingerprint, part: Fingerprint, into: Floats, keys: Sequence[int]
-) -> float | None:
-    """Points per area of the whole picture outside of the part, against inside of it.
-
-    `into` takes the part's points into the whole. None when there is nothing to compare.
-    """
-    back = _inverse(into)
-    cells = _inside(_grid(whole), part, back)
-    inside, outside = int(cells.sum()), int((~cells).sum())
-    if min(inside, outside) < 12:
-        return None
-    counted = np.zeros(2)
-    for key in keys:
-        points = whole.features[key].points.astype(float)
-        within = _inside(np.column_stack([points, np.ones(len(points))]).T, part, back)
-        counted += within.sum(), (~within).sum()
-    if counted[0] < 20:
-        return None
-    return float(counted[1] / outside / (counted[0] / inside))
+    return mean(~part) / max(0.1, mean(part))
 
 
 # --- what is in the picture ----------------------------------------------------------------------
 
 
-def _detail(a: Fingerprint, b: Fingerprint, pairs: Sequence[tuple[int, int]]) -> Iterable[Sign]:
-    """Coding, blurring and shrinking leave fewer points in the same pictures."""
-    counts = np.array([(len(a.features[k]), len(b.features[m])) for k, m in pairs], float)
-    if not len(counts) or counts.max() < 40:
-        return
-    one, other = counts.mean(axis=0) + 1
-    if min(one, other) < 0.75 * max(one, other):
-        yield Sign("detail", 0.6 if one < other else -0.6)
+def _coding(a: Version, b: Version, matrix: Floats | None) -> Iterable[Sign]:
+    """Fewer pixels for the same content, and fewer bytes for a second of it."""
+    area = abs(float(np.linalg.det(matrix[:, :2]))) if matrix is not None else 1.0
+    if a.width and a.height and b.width and b.height and area > 1e-3:
+        pixels = a.width * a.height / (area * b.width * b.height)
+        if not 0.75 < pixels < 1 / 0.75:
+            yield Sign("fewer pixels", 0.8 if pixels < 1 else -0.8)
+    if a.bytes and b.bytes and a.print.duration and b.print.duration:
+        rate = a.bytes / a.print.duration / (b.bytes / b.print.duration)
+        if not 0.6 < rate < 1 / 0.6:
+            yield Sign("fewer bytes", 0.6 if rate < 1 else -0.6)
 
 
 def _overlay(
@@ -295,7 +312,7 @@ def _overlay(
     centres = (np.arange(THUMB) + 0.5) / THUMB
     x, y = (each.ravel() for each in np.meshgrid(centres, centres))
     points = np.stack([x, y, np.ones_like(x)])
-    inside = _inside(points, b, matrix) & _inside(points, a, np.eye(2, 3))
+    inside = _inside(points, matrix)
     there = np.clip((matrix @ points * THUMB).astype(int), 0, THUMB - 1)
     mine = a.thumbs[moments[0]].reshape(len(moments[0]), -1)[:, inside].astype(float)
     theirs = b.thumbs[moments[1]][:, there[1], there[0]][:, inside].astype(float)

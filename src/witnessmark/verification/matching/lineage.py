@@ -27,7 +27,8 @@ class Copy:
         name: SHA-256.
         dates: from all its sightings.
         held_since: when its bytes came here, by our own clock.
-        live: whether we took it from where it was public, and not from somebody's hands.
+        seen_live: when we first took it from where it was public, and not from somebody's hands;
+            "" if never.
         reference: whether it is only in reference collections: its dates are claims.
         width, height: pixels, None when not known.
         shown: milliseconds of the footage that it shows.
@@ -36,7 +37,7 @@ class Copy:
     name: str
     dates: tuple[DatedBy, ...] = ()
     held_since: str = ""
-    live: bool = False
+    seen_live: str = ""
     reference: bool = False
     width: int | None = None
     height: int | None = None
@@ -46,11 +47,9 @@ class Copy:
     def independent(self) -> list[DatedBy]:
         """Dates that order it, earliest first."""
         good = [d for d in self.dates if _orders(d) and not self.reference]
-        if self.live and moment(self.held_since):
+        if moment(self.seen_live):
             seen, by = Token("seen"), Token("observed")
-            good.append(
-                DatedBy(what=seen, at=Instant(self.held_since), grade=by, bounds_media=True)
-            )
+            good.append(DatedBy(what=seen, at=Instant(self.seen_live), grade=by, bounds_media=True))
         return sorted(good, key=lambda d: (_time(d), ORDERING.index(d.grade)))
 
     @property

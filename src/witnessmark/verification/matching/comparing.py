@@ -1,0 +1,63 @@
+"""Comparing fingerprints in a worker: they were made from hostile bytes, and one may be made up."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO
+
+from witnessmark.errors import BadInput
+from witnessmark.model import Json
+from witnessmark.ports import Result
+from witnessmark.verification.matching import matcher
+from witnessmark.verification.matching.fingerprint import Fingerprint
+
+#: What a pair can come to beside a match and nothing at all.
+UNREADABLE, FAILED = "unreadable", "failed"
+
+
+def compare(file: BinaryIO, params: Mapping[str, Json], *, also: Sequence[BinaryIO]) -> Result:  # noqa: ARG001 - the worker's form
+    """Worker function: the fingerprint in `file` against each of `also`, in their order.
+
+    Returns:
+        for each of `also` None (nothing in common), {"failure": `unreadable` or `failed`}, or the
+        match as a JSON object of the dataclass's own members. Raises `BadInput` when `file` itself
+        holds no fingerprint.
+    """
+    query = Fingerprint.decode(file.read())
+    return Result([_compared(query, each) for each in also])
+
+
+def _compared(query: Fingerprint, file: BinaryIO) -> Json:
+    try:
+        reference = Fingerprint.decode(file.read())
+    except BadInput:
+        return {"failure": UNREADABLE}
+    try:
+        found = matcher.match(query, reference)
+    except MemoryError:
+        raise
+    # whatever a made-up fingerprint does to the arithmetic is the outcome of this pair alone
+    except Exception as error:  # noqa: BLE001
+        return {"failure": FAILED, "detail": type(error).__name__}
+    return None if found is None else _plain(found)
+
+
+def _plain(value: Any) -> Json:
+    """Dataclasses, numbers of numpy and tuples as JSON."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    number = float(value)
+    if not math.isfinite(number):
+        raise ArithmeticError("a number of the match is not finite")
+    # JSON of the record has no fractions: decimal text, as everywhere in it
+    return f"{number:.6f}"
