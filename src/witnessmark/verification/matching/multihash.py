@@ -165,8 +165,8 @@ def _chunks(hashes: Hashes, cut: Cut) -> NDArray[np.uint32]:
     padded = np.zeros((len(hashes), cut.chunks, 32), np.uint8)
     chosen = bits[:, _ORDER[: cut.chunks * cut.width]]
     padded[:, :, 32 - cut.width :] = chosen.reshape(len(hashes), cut.chunks, cut.width)
-    packed = np.packbits(padded.reshape(len(hashes), -1), axis=1)
-    return packed.view(">u4").astype(np.uint32)
+    packed = np.packbits(padded.reshape(len(hashes), cut.chunks * 32), axis=1)
+    return np.ascontiguousarray(packed).view(">u4").astype(np.uint32)
 
 
 def _masks(cut: Cut) -> NDArray[np.int64]:
