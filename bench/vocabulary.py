@@ -80,7 +80,7 @@ def _words(out: Picture, rng: np.random.Generator) -> None:
 
 
 def medians(descriptors: Bytes, count: int, rng: np.random.Generator) -> Bytes:
-    """`count` entries (x 32) for descriptors (n x 32); an entry nobody is nearest to starts anew."""
+    """`count` entries (x 32) for descriptors (n x 32); one that nothing is near to starts anew."""
     entries = descriptors[rng.choice(len(descriptors), count, replace=False)].copy()
     for _ in range(_ROUNDS):
         index = faiss.IndexBinaryFlat(256)
