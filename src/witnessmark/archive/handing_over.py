@@ -28,6 +28,7 @@ from witnessmark.errors import BadInput, Erased, NotFound, Refused
 from witnessmark.model import (
     ExportMade,
     Recorded,
+    ReferenceExported,
     RiskRecorded,
     SightingRecorded,
 )
@@ -103,7 +104,7 @@ def export(
         Refused: recipient, purpose, risk record or a decision about encryption is missing.
     """
     check_terms(archive, target, order)
-    _check_risk(archive, order.risk)
+    check_risk(archive, order.risk)
     entries = _entries(archive, order, advance)
     disclosures = _disclosures(archive, entries, order.disclose)
     objects = package.objects_of(entries, order.profile)
@@ -198,7 +199,8 @@ def check_terms(archive: Archive, target: Path, order: HandOver) -> None:
     outgoing.check_target(target)
 
 
-def _check_risk(archive: Archive, entry: int) -> None:
+def check_risk(archive: Archive, entry: int) -> None:
+    """Raises `Refused` unless this risk record lets things be shared, and served nothing yet."""
     try:
         decision = archive.queries.risk(entry)
     except (NotFound, OverflowError) as error:
@@ -212,9 +214,9 @@ def _check_risk(archive: Archive, entry: int) -> None:
         redact = "share after redacting, which this version cannot do"
         said = redact if decision == "share_redacted" else "do not share"
         raise Refused(f"The risk record says: {said}.", kept=NOTHING_LEFT, code="risk_record")
-    for index in archive.queries.acts(ExportMade.TYPE):
+    for index in archive.queries.acts(ExportMade.TYPE, ReferenceExported.TYPE):
         said_then = archive.journal.entry(index).said
-        if isinstance(said_then, ExportMade) and said_then.risk == entry:
+        if isinstance(said_then, ExportMade | ReferenceExported) and said_then.risk == entry:
             raise Refused(
                 f"The risk record {entry} served the hand-over of entry {index}.",
                 kept=NOTHING_LEFT,
@@ -235,7 +237,10 @@ def _entries(archive: Archive, order: HandOver, advance: Advance) -> list[Record
         copies = sharing.copies(archive, rows, advance)
     if wanted is not None and selecting.with_linked(archive, names) != wanted:
         return _entries(archive, order, advance)  # linked meanwhile
-    selection = selecting.Selection(wanted, order.risk, order.profile, copies.values())
+    claims = {
+        row.reference for name in wanted or () for row in archive.queries.reference_links(name)
+    }
+    selection = selecting.Selection(wanted, order.risk, order.profile, copies.values(), claims)
     return list(selection.take(archive.journal.read()))
 
 

@@ -32,6 +32,7 @@ from witnessmark.model.link import DecidedSpan, LinkDecided, LinkFound, LinkSegm
 from witnessmark.model.object import ObjectStored
 from witnessmark.model.person import PersonAdded
 from witnessmark.model.protected import Protected, ValueDisclosed, ValueErased
+from witnessmark.model.reference import ReferenceClaimed, ReferenceExported, ReferenceMatched
 from witnessmark.model.risk import RiskRecorded
 from witnessmark.model.run import RunRecorded, Tally
 from witnessmark.model.scope import Scope, ScopeChanged
@@ -72,6 +73,9 @@ __all__ = [
     "PersonAdded",
     "Protected",
     "Recorded",
+    "ReferenceClaimed",
+    "ReferenceExported",
+    "ReferenceMatched",
     "RiskRecorded",
     "RunRecorded",
     "Scope",
