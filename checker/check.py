@@ -279,9 +279,15 @@ def key_id(public: bytes) -> str:
     return "key:" + hashlib.sha256(public).hexdigest()[:32]
 
 
+NO_KEY_NAME = re.compile(
+    r"[\0- +\x7f-\xa0\xad\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f"
+    r"\u3000\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+
+
 def is_key_name(name: str) -> bool:
-    """Key names are printable, without spaces and without a plus."""
-    return name != "" and name.isprintable() and " " not in name and "+" not in name
+    """Key names hold no spaces, no plus, and nothing invisible: a list, so that it never grows."""
+    return name != "" and NO_KEY_NAME.search(name) is None
 
 
 def parse_verifier_key(text: str, file: str, kinds: bytes = ED25519) -> VerifierKey:
@@ -1087,16 +1093,28 @@ def find_signer(name: Der, certificates: list[Certificate]) -> Certificate:
     raise DerError("the signer's certificate is not among those that came along")
 
 
-def check_token(data: bytes, text: bytes, file: str) -> Token:
-    """Steps 1 to 7 of spec/anchor.md: all that needs no root."""
+class Row(NamedTuple):
+    """What a stamp over a renewal is over: the name of its hash, and the row's digest by it."""
+
+    hash_name: str
+    digest: bytes
+
+
+def check_token(data: bytes, stamped: bytes | Row, file: str) -> Token:
+    """Steps 1 to 7 of spec/anchor.md, over a checkpoint's text or a row: all but roots."""
     try:
         token = parse_token(data)
     except (DerError, ValueError, IndexError) as problem:
         refuse("token", f"The token is malformed: {problem}.", file)
     if token.hash_oid not in HASHES:
         refuse("token_hash", "The token's imprint is by a hash that is too weak or unknown.", file)
-    if hashlib.new(HASHES[token.hash_oid], text).digest() != token.imprint:
-        refuse("token_imprint", "The token is over something else than this checkpoint.", file)
+    if isinstance(stamped, Row):
+        check_strength(token, stamped.hash_name, file)
+        imprint = stamped.digest
+    else:
+        imprint = hashlib.new(HASHES[token.hash_oid], stamped).digest()
+    if imprint != token.imprint:
+        refuse("token_imprint", "The token is over something else than what it should be.", file)
     try:
         if not token.signer.is_for_time_stamping():
             refuse("token_eku", "The signer's certificate is not for time-stamping alone.", file)
@@ -1109,6 +1127,14 @@ def check_token(data: bytes, text: bytes, file: str) -> Token:
             "token_validity", "The signer's certificate was not valid at the token's time.", file
         )
     return token
+
+
+def check_strength(token: Token, hash_name: str, file: str) -> None:
+    """A stamp over a renewal is by the renewal's hash, and signed by no weaker one."""
+    order = list(HASHES.values())
+    weak = order[: order.index(hash_name)]
+    if HASHES[token.hash_oid] != hash_name or HASHES.get(token.digest_oid) in weak:
+        refuse("token_hash", f"The token does not rest on {hash_name}, as its renewal asks.", file)
 
 
 def token_signature_holds(token: Token) -> bool:
@@ -1563,6 +1589,17 @@ STATEMENTS: dict[str, dict[str, Test]] = {
         **rules(is_count, "size attempts"),
         **rules(is_sha256, "root"),
         **rules(is_token, "kind authority reason"),
+    },
+    "digests.renewed/1": {
+        **rules(is_token, "hash"),
+        **rules(is_count, "size"),
+        **rules(is_blob, "row files"),
+    },
+    "renewal.anchored/1": {
+        **rules(is_count, "renewal"),
+        **rules(is_token, "authority via"),
+        **rules(is_instant, "time"),
+        **rules(is_blob, "proof chain?"),
     },
     "cosignature.received/1": {
         **rules(is_count, "size"),
@@ -2032,6 +2069,7 @@ PAYLOAD_MANIFEST, TAG_MANIFEST = "manifest-sha256.txt", "tagmanifest-sha256.txt"
 SEAL, CHECKPOINT, ENTRIES = "seal.tlog-proof", "data/record/checkpoint", "data/record/entries"
 TILES, OBJECTS, ATTACHMENTS = "data/record/tile/", "data/objects/", "data/attachments/"
 DISCLOSURES, CHECKPOINTS = "data/disclosures", "data/checkpoints/"
+RENEWALS = "data/renewals/"
 REQUIRED = (
     *("bagit.txt", "bag-info.txt", "README.txt", "check.py", "check.html"),
     *(PAYLOAD_MANIFEST, TAG_MANIFEST, SEAL, CHECKPOINT, ENTRIES),
@@ -2044,8 +2082,9 @@ TILE_PATH = re.compile(
 STAMP_PATH = re.compile(
     r"data/checkpoints/[1-9][0-9]{0,15}/(checkpoint|consistency|[a-z0-9-]{1,40}\.(tsr|ots))"
 )
+RENEWAL_PATH = re.compile(r"data/renewals/[1-9][0-9]{0,15}/(row|files|[a-z0-9-]{1,40}\.tsr)")
 FOLDER = re.compile(
-    r"data(/objects|/attachments|/checkpoints(/[1-9][0-9]{0,15})?|/record(/tile(/[0-9]{1,2}(/x[0-9]{3}){0,6}(/[0-9]{3}\.p)?)?)?)?"
+    r"data(/objects|/attachments|/(checkpoints|renewals)(/[1-9][0-9]{0,15})?|/record(/tile(/[0-9]{1,2}(/x[0-9]{3}){0,6}(/[0-9]{3}\.p)?)?)?)?"
 )
 MANIFEST_LINE = re.compile(r"([0-9a-f]{64})  ([^\r\n]+)")
 MAX_PATH, MAX_MISSING = 4096, 1000
@@ -2242,6 +2281,7 @@ def is_known_file(path: str) -> bool:
         or BLOB_PATH.fullmatch(path) is not None
         or TILE_PATH.fullmatch(path) is not None
         or STAMP_PATH.fullmatch(path) is not None
+        or RENEWAL_PATH.fullmatch(path) is not None
     )
 
 
@@ -2335,6 +2375,8 @@ class Record:
     transfers: dict[int, dict[str, Any]] = field(default_factory=dict)
     receipts: set[int] = field(default_factory=set)
     earlier: dict[int, bytes] = field(default_factory=dict)
+    renewals: dict[int, dict[str, Any]] = field(default_factory=dict)
+    standing: set[str] = field(default_factory=set)
     counts: dict[str, int] = field(default_factory=dict)
 
     def count(self, name: str, number: int = 1) -> None:
@@ -2369,6 +2411,8 @@ class Record:
             self.made.setdefault(fields["derivative"], set()).add(fields["original"])
         elif entry.type == "object.disposed/1":
             self.disposed.update(each["sha256"] for each in fields["objects"])
+        elif entry.type == "digests.renewed/1":
+            self.renewals[entry.index] = fields
         elif entry.type == "custody.transferred/1":
             self.transfers[entry.index] = fields
         elif entry.type == "custody.receipted/1":
@@ -2532,20 +2576,33 @@ def check_leaves(record: Record, tile: Tile, hashes: list[bytes]) -> None:
         place += 1
 
 
+def numbered(bag: Bag, folder: str) -> list[tuple[int, list[str]]]:
+    """The numbered folders in a folder, in order, and the names in each."""
+    found: dict[int, list[str]] = {}
+    for path in sorted(bag.under(folder)):
+        number, _, name = path.partition("/")
+        found.setdefault(int(number), []).append(name)
+    return sorted(found.items())
+
+
 def check_checkpoints(bag: Bag, record: Record, trust: Trust) -> None:
-    """Rule 8: earlier checkpoints lead to the package's, and their stamps are over them."""
+    """Rules 8 and 11: earlier checkpoints and renewals, and the stamps over them."""
     check_headers(trust.headers)
     tokens: list[tuple[Token, int, str]] = []
-    sizes = {int(name.split("/")[0]) for name in bag.under(CHECKPOINTS)}
-    for size in sorted(sizes):
+    for size, names in numbered(bag, CHECKPOINTS):
         folder = f"{CHECKPOINTS}{size}/"
         checkpoint = check_earlier(bag, record, trust, folder, size)
-        for name in sorted(bag.under(folder)):
+        for name in names:
             if name.endswith(".tsr"):
-                tokens += read_token(bag, record, checkpoint, folder + name)
+                tokens += read_token(bag, record, checkpoint.note.text, size, folder + name)
             elif name.endswith(".ots"):
                 take_ots(bag, record, trust, checkpoint, folder + name)
+    renewals = numbered(bag, RENEWALS)
+    for index, names in renewals:
+        tokens += check_renewal(bag, record, index, names)
     anchor_tokens(record, trust, tokens)
+    for index, _ in renewals:
+        record.count("not_renewed", int(f"{RENEWALS}{index}" not in record.standing))
 
 
 def check_earlier(bag: Bag, record: Record, trust: Trust, folder: str, size: int) -> Checkpoint:
@@ -2573,16 +2630,107 @@ def check_earlier(bag: Bag, record: Record, trust: Trust, folder: str, size: int
 
 
 def read_token(
-    bag: Bag, record: Record, checkpoint: Checkpoint, file: str
+    bag: Bag, record: Record, stamped: bytes | Row, size: int, file: str
 ) -> list[tuple[Token, int, str]]:
     """A token that needs a path now; none when it cannot be checked here."""
     data = bag.read(file, LARGE, "token")
     record.count("tokens")
     try:
-        return [(check_token(data, checkpoint.note.text, file), checkpoint.size, file)]
+        return [(check_token(data, stamped, file), size, file)]
     except UnsupportedError:
         record.count("needs_algorithm")
         return []
+
+
+def check_renewal(
+    bag: Bag, record: Record, index: int, names: list[str]
+) -> list[tuple[Token, int, str]]:
+    """Rule 11: everything here that was there then has the digest that the renewal gives it."""
+    folder = f"{RENEWALS}{index}/"
+    row, files = folder + "row", folder + "files"
+    for path in (row, files):
+        if path not in bag.files:
+            refuse("missing_file", "A renewal needs this file.", path)
+    said = record.renewals.get(index)
+    if said is None or said["hash"] not in ("sha384", "sha512") or said["size"] > index:
+        refuse("renewal", "No entry here says that such a renewal was made.", row)
+    hash_name, size = str(said["hash"]), int(said["size"])
+    length = hashlib.new(hash_name).digest_size
+    stated = said["row"]["sha256"], said["row"]["size"], length * size
+    if stated != (bag.digests[row], bag.files[row], bag.files[row]):
+        refuse("renewal", "This is not the row of digests that the entry names.", row)
+    listed = read_renewed_files(bag, files, length)
+    for path in sorted(bag.digests):
+        digest = listed.get(bag.digests[path]) if path.startswith("data/") else None
+        if digest == b"":
+            record.count("not_renewed")
+        elif digest is not None and hash_of(bag, path, hash_name) != digest:
+            refuse("renewal", "This file's bytes are not those that were renewed.", path)
+    digest = check_row(bag, folder, hash_name, size, listed)
+    tokens = []
+    for name in names:
+        if name.endswith(".tsr"):
+            tokens += read_token(bag, record, Row(hash_name, digest), size, folder + name)
+    return tokens
+
+
+def read_renewed_files(bag: Bag, path: str, length: int) -> dict[str, bytes]:
+    """SHA-256 of a file to its digest in a renewal; none for what the archive did not hold."""
+    listed: dict[str, bytes] = {}
+    previous = ""
+    for number, line in bag.lines(path, 66 + 2 * length, "renewal"):
+        name, _, text = line.decode("latin-1").partition(" ")
+        right = text == "-" or re.fullmatch(f"[0-9a-f]{{{2 * length}}}", text)
+        if not is_sha256(name) or not right or name <= previous:
+            refuse("renewal", f"Line {number} is no digest of a file, or out of order.", path)
+        listed[name] = b"" if text == "-" else bytes.fromhex(text)
+        previous = name
+    return listed
+
+
+def hash_of(bag: Bag, path: str, hash_name: str) -> bytes:
+    """A file's digest by that hash."""
+    digest = hashlib.new(hash_name)
+    with bag.open(path) as stream:
+        while data := stream.read(CHUNK):
+            digest.update(data)
+    return digest.digest()
+
+
+def check_row(bag: Bag, folder: str, hash_name: str, size: int, listed: dict[str, bytes]) -> bytes:
+    """Every entry here has its digest in the row, and names exactly the listed files.
+
+    Gives the digest of the whole row, which is what was stamped.
+    """
+    whole, used = hashlib.new(hash_name), set[str]()
+    entries = entry_lines(bag)
+    index, data = next(entries)
+    with bag.open(folder + "row") as row:
+        for place in range(size):
+            element = row.read(whole.digest_size)
+            whole.update(element)
+            if place != index:
+                continue
+            digest = hashlib.new(hash_name, b"\0" + data)
+            for name in files_named(parse_canonical(data)):
+                if name not in listed:
+                    refuse(
+                        "renewal", f"Entry {index} names a file that has no line.", folder + "files"
+                    )
+                digest.update(listed[name] or bytes(whole.digest_size))
+                used.add(name)
+            if digest.digest() != element:
+                refuse("renewal", f"Entry {index} is not the one that was renewed.", folder + "row")
+            index, data = next(entries, (-1, b""))
+    if used != listed.keys():
+        refuse("renewal", "It lists a file that no entry here names.", folder + "files")
+    return whole.digest()
+
+
+def files_named(entry: dict[str, Any]) -> list[str]:
+    """SHA-256 names of the files that an entry speaks of, in the order of a renewal."""
+    stored = [entry["fields"]["sha256"]] if entry["type"] == "object.stored/1" else []
+    return stored + [blob["sha256"] for blob in blobs_in(entry["fields"])]
 
 
 def anchor_tokens(record: Record, trust: Trust, tokens: list[tuple[Token, int, str]]) -> None:
@@ -2608,6 +2756,7 @@ def anchor_tokens(record: Record, trust: Trust, tokens: list[tuple[Token, int, s
         except (DerError, ValueError, IndexError) as problem:
             refuse("token", f"A certificate of the token is malformed: {problem}.", file)
         stand = True
+        record.standing.add(file.rpartition("/")[0])
         record.anchors.append(Anchor(size, token.time, f"time-stamp {file.rpartition('/')[2]}"))
     if without and not stand:
         refuse("token_chain", "No token leads to a root that you gave.", first)
@@ -2925,6 +3074,7 @@ REPORTS = {
     "suspect": "Entries signed by a key that was called suspect from before them.",
     "disposed_objects": "Objects that were destroyed; their names stay in the record.",
     "not_disclosed": "Protected values that are here as commitments only.",
+    "not_renewed": "Not all of a renewal of hashes stands, or it did not hold all that is here.",
     "absent_entries": "Entries of the record that are not here (some about keys among them?).",
     "unknown_entries": "Entries of types that this checker does not know.",
     "findings": 'Findings are what the archive\'s programs said: no "Valid" in one means trusted.',
@@ -3014,6 +3164,8 @@ def run(report: Report, root: str, trust: Trust) -> None:
     check_checkpoints(bag, record, trust)
     if record.earlier:
         report.checked.append("checkpoints: each earlier one is a beginning of this record")
+    if bag.under(RENEWALS):
+        report.checked.append("renewals: what is here has the stronger digests given to it then")
     export, later = check_seal(bag, record, trust)
     report.facts.append(("made", f"{export.value['at']}, by the archive's own clock: a claim"))
     report.facts.append(("profile", shown(export.fields["profile"])))

@@ -46,6 +46,7 @@ class Authority:
         mood: `` (honest), `nonce`, `imprint`, `stranger` (signs with certificates that nobody
             pinned), `hang`, `500`, `garbage`, `html`, `busy` (500 twice, then honest),
             `replay` (its first answer again), `rejection`.
+        digest: the hash by which it signs.
         asked: requests so far.
     """
 
@@ -53,7 +54,7 @@ class Authority:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.name, self.kind = folder, name, kind
         self.url = ""
-        self.mood = ""
+        self.mood, self.digest = "", "sha256"
         self.asked: list[bytes] = []
         self.first = b""
         self.make()
@@ -100,7 +101,7 @@ class Authority:
         command = [
             *(OPENSSL, "ts", "-reply", "-config", self.folder / "tsa.cnf", "-section", "one"),
             *("-queryfile", query, "-signer", self.folder / f"{prefix}stamper.pem"),
-            *("-inkey", self.folder / f"{prefix}stamper.key", "-sha256", "-out", reply),
+            *("-inkey", self.folder / f"{prefix}stamper.key", f"-{self.digest}", "-out", reply),
             *("-chain", self.folder / f"{prefix}middle.pem"),
         ]
         subprocess.run(command, check=True, capture_output=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import json
 import os
 import re
@@ -27,8 +28,8 @@ class Authority:
     Attributes:
         name: as it stands in the record and on screen.
         url: where it is asked; "" when only a partner's archive asks it.
-        roots: PEM file of the self-signed certificates that its tokens must lead to; relative to
-            the archive.
+        roots: PEM file of the certificates that its tokens must lead to, roots or intermediates;
+            relative to the archive.
         crls: PEM file of revocation lists; "" for none.
     """
 
@@ -47,6 +48,18 @@ class Calendar:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ReliedUntil:
+    """The day (`YYYY-MM-DD`) to which this organisation relies on a hash; "" for no end.
+
+    There is no date that everybody agrees on: whoever keeps evidence decides, and writes it down.
+    """
+
+    sha256: str = ""
+    sha384: str = ""
+    sha512: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Anchors:
     """Who stamps the record's checkpoints, and when.
 
@@ -54,6 +67,8 @@ class Anchors:
         every_hours: `anchor --due` asks when so much time has passed.
         direct: ask without a proxy; a rhythm from one address then tells who asks.
         restamp_days: before the end of a stamper's certificate.
+        hash_days: before the end of a hash in `relied_until`.
+        relied_until: see there.
         headers: file of block headers, `block <height> <160 hex>` a line; "" for none.
         headers_url: service that gives block headers by height; "" for none.
     """
@@ -61,6 +76,8 @@ class Anchors:
     every_hours: int = 24
     direct: bool = False
     restamp_days: int = 90
+    hash_days: int = 365
+    relied_until: ReliedUntil = ReliedUntil()
     headers: str = ""
     headers_url: str = ""
     authorities: tuple[Authority, ...] = ()
@@ -144,8 +161,22 @@ def read(folder: Path) -> Settings:
                 f"{FILE}: '{name}' cannot name an authority or calendar.",
                 todo="Letters, digits, spaces and . _ - up to 40; each name once.",
             )
+    _check_dates(found.anchors.relied_until)
     _check_witnesses(found.witnesses)
     return found
+
+
+def _check_dates(relied: ReliedUntil) -> None:
+    for name, day in dataclasses.asdict(relied).items():
+        try:
+            right = not day or dt.date.fromisoformat(day).isoformat() == day
+        except ValueError:
+            right = False
+        if not right:
+            raise BadInput(
+                f"{FILE}: 'anchors.relied_until.{name} = {day}' is not a day.",
+                todo="Write it as 2031-12-31.",
+            )
 
 
 def _check_witnesses(witnesses: Sequence[PartnerWitness]) -> None:
@@ -215,6 +246,9 @@ _WHO = """
 ## [[anchors.calendars]]
 ## name = "Calendar"
 ## url = "https://calendar.example.org"
+## To which day you rely on a hash; see 'witnessmark anchor --help':
+## [anchors.relied_until]
+## sha256 = "2035-12-31"
 
 ## Partners who co-sign our checkpoints; see 'witnessmark cosign --help'.
 ## [[witnesses]]

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from tests.corpus import bags, elsewhere, holding, malformed, packed, records, seals, stamps
+from tests.corpus import (
+    bags,
+    edges,
+    elsewhere,
+    holding,
+    malformed,
+    packed,
+    records,
+    renewals,
+    seals,
+    stamps,
+)
 from tests.corpus.case import REGISTRY, Case
 
-MODULES = (bags, elsewhere, holding, malformed, packed, records, seals, stamps)
+MODULES = (bags, edges, elsewhere, holding, malformed, packed, records, renewals, seals, stamps)
 CASES: tuple[Case, ...] = tuple(REGISTRY.values())

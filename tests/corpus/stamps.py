@@ -135,6 +135,13 @@ add(
         reports=("needs_algorithm", "unanchored"),
     )
 )
+good(
+    "token_under_an_intermediate_that_is_trusted",
+    lambda: stamped(Token(extra=()).response),
+    *(MIDDLE.pem, MIDDLE.revocations()),
+    existed_by=STAMPED,
+    without=("needs_revocation_lists", "untrusted_token"),
+)
 REVOKED_LATER = ROOT.revocations() + MIDDLE.revocations(
     [(STAMPER, WHEN + timedelta(days=1), x509.ReasonFlags.superseded)]
 )

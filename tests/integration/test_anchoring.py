@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import hashlib
 import json
 import os
 import subprocess
@@ -262,6 +263,34 @@ def test_a_stamp_is_covered_by_a_newer_one_before_its_certificate_ends(
     later = go(archive, due=True, now=now + timedelta(days=46))
     assert states(later) == ["wrong_time"]  # it was asked: the authority's clock is today's
     assert len(first.asked) == 2
+
+
+def relied_until(archive: Archive, **days: int) -> None:
+    """To which day from now each hash is relied upon."""
+    now = datetime.now(UTC)
+    until = {each: (now + timedelta(days=n)).date().isoformat() for each, n in days.items()}
+    anchors = archive.settings.anchors
+    relied = dataclasses.replace(anchors.relied_until, **until)
+    anchors = dataclasses.replace(anchors, relied_until=relied)
+    archive.settings = dataclasses.replace(archive.settings, anchors=anchors)
+
+
+def test_a_stamp_is_covered_by_one_by_another_hash_before_its_own_ages(
+    archive: Archive, first: Authority
+) -> None:
+    name(archive, first, restamp_days=0, hash_days=100)
+    assert states(go(archive)) == ["stamped"]
+    relied_until(archive, sha256=103)
+    assert states(go(archive, due=True)) == ["nothing_new"]
+    relied_until(archive, sha256=99)
+    first.digest = "sha512"
+    assert states(go(archive, due=True)) == ["stamped"]
+    assert hashlib.sha384(stamps.text_of(archive, archive.queries.anchors()[1].size).data).digest(
+    ) in first.asked[-1]  # fmt: skip
+    assert states(go(archive, due=True)) == ["nothing_new"]
+    relied_until(archive, sha384=99)
+    assert states(go(archive, due=True)) == ["stamped"]
+    assert checking.check(archive).problems == []
 
 
 # --- OpenTimestamps ------------------------------------------------------------------------------

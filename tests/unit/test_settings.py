@@ -16,6 +16,8 @@ quota_items = 5
 every_hours = 12
 direct = false
 headers = "headers.txt"
+[anchors.relied_until]
+sha256 = "2035-12-31"
 [[anchors.authorities]]
 name = "First"
 url = "https://stamps.example.org/tsr"
@@ -53,6 +55,9 @@ def test_tables(tmp_path: Path) -> None:
     [
         ("every_hours = 12", "every_hours = -1"),
         ("every_hours = 12", "every_hours = true"),
+        ("2035-12-31", "2035-02-31"),
+        ("2035-12-31", "20351231"),
+        ("sha256 =", "md5 ="),
         ("direct = false", "direct = 1"),
         ("direct = false", 'direct = "true"'),
         ("direct = false", "directly = true"),

@@ -3,13 +3,16 @@
 Two programs look at each answer: the rules of the specification, written here, and the library
 `rfc3161-client`. The library takes certificates handed to it as ends of a path, so it is given
 the one pinned root that the path found here leads to, and an answer that brings the certificates
-of that path alone.
+of that path alone. A path of its ends in a self-signed certificate and nowhere else (measured with
+1.0.9: "unable to get issuer certificate"); where an intermediate one is pinned, the rules here
+decide alone.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
+import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -21,6 +24,7 @@ from witnessmark.anchoring import certificates as certs
 from witnessmark.anchoring import der
 from witnessmark.anchoring.certificates import Certificate
 from witnessmark.anchoring.der import INTEGER, OCTETS, OID, SEQUENCE, SET, Element
+from witnessmark.anchoring.hashes import is_as_strong
 from witnessmark.errors import BadStamp
 
 QUERY, REPLY = "application/timestamp-query", "application/timestamp-reply"
@@ -41,6 +45,11 @@ _SIGNATURES = {
     "1.2.840.10045.4.3.3": (False, "sha384"),
     "1.2.840.10045.4.3.4": (False, "sha512"),
 }
+#: AlgorithmIdentifier of each hash, as it stands in a request
+_ASKED = {
+    name: bytes.fromhex(f"300d06096086480165030402{last}0500")
+    for name, last in (("sha256", "01"), ("sha384", "02"), ("sha512", "03"))
+}
 _MAX_CERTIFICATES = 32
 _GRANTED = b"\x30\x03\x02\x01\x00"
 
@@ -60,10 +69,12 @@ class Stamp:
     Attributes:
         time: when, by the authority.
         path: certificates from the signer's to the pinned root.
+        hashes: of the imprint, and of what the signer signed.
     """
 
     time: datetime
     path: tuple[Certificate, ...]
+    hashes: tuple[str, str]
 
     @property
     def until(self) -> datetime:
@@ -71,27 +82,32 @@ class Stamp:
         return min(each.parsed.not_valid_after_utc for each in self.path)
 
 
-def question(text: bytes) -> Question:
-    """A request for a time-stamp over the SHA-256 of `text`, with a nonce never used before."""
-    from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
-
-    builder = TimestampRequestBuilder().data(text).hash_algorithm(HashAlgorithm.SHA256)
-    made = builder.nonce(nonce=True).cert_request(cert_request=True).build()
-    assert made.nonce is not None
-    return Question(made.as_bytes(), made.nonce)
+def question(text: bytes, hash_name: str = "sha256") -> Question:
+    """A request for a time-stamp over that hash of `text`, with a nonce never used before."""
+    nonce = secrets.randbits(63) | 1 << 62  # of one length: it tells nothing of itself
+    imprint = der.make(
+        SEQUENCE, _ASKED[hash_name], der.make(OCTETS, hashlib.new(hash_name, text).digest())
+    )
+    number = der.make(INTEGER, nonce.to_bytes(8, "big"))
+    return Question(der.make(SEQUENCE, b"\x02\x01\x01", imprint, number, b"\x01\x01\xff"), nonce)
 
 
 def is_question(request: bytes, digest: str) -> bool:
-    """Whether a request asks for that SHA-256 (hex), with a nonce, and for nothing else."""
+    """Whether a request asks for one digest, with a nonce, and for nothing else.
+
+    An SHA-256 must be `digest` (hex); a digest by a stronger hash cannot be compared with it.
+    """
     try:
         members = der.one(request, SEQUENCE).members(INTEGER, SEQUENCE, INTEGER)
         algorithm, imprint = _pair(members[1], SEQUENCE, OCTETS)
-        kind = _identifier(algorithm)
+        kind = _HASHES.get(_identifier(algorithm))
     except BadStamp:
         return False
-    wanted = members[3].raw == b"\x01\x01\xff" if len(members) == 4 else False
-    sha256 = kind in _HASHES and _HASHES[kind].name == "sha256"
-    return wanted and sha256 and imprint.body.hex() == digest
+    if kind is None or len(members) != 4 or members[3].raw != b"\x01\x01\xff":
+        return False
+    if algorithm.raw != _ASKED[kind.name] or len(imprint.body) != kind.digest_size:
+        return False
+    return kind.name != "sha256" or imprint.body.hex() == digest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,19 +134,25 @@ def check(
     *,
     nonce: int | None = None,
     lists: Sequence[x509.CertificateRevocationList] = (),
+    least: str = "sha256",
 ) -> Stamp:
     """What a TimeStampResp over `text` says, by pinned roots.
 
     Args:
         nonce: that of the request; None when an answer is looked at again.
+        least: no weaker hash may be that of the imprint, or of what is signed.
 
     Raises:
-        BadStamp: `malformed`, `refused`, `wrong_imprint`, `wrong_nonce`, `wrong_use`,
+        BadStamp: `malformed`, `refused`, `weak`, `wrong_imprint`, `wrong_nonce`, `wrong_use`,
             `wrong_signature`, `expired`, `untrusted`, `revoked`, `unsupported`.
     """
     token = _take_apart(response)
     if token.hash_oid not in _HASHES:
         raise BadStamp("The stamp's imprint is by a hash that is weak or unknown.", code="weak")
+    found = _HASHES[token.hash_oid].name, _HASHES.get(token.digest_oid, hashes.SHA256()).name
+    if not all(is_as_strong(each, least) for each in found):
+        what = f"The stamp rests on {' and '.join(dict.fromkeys(found))}, and not on {least}."
+        raise BadStamp(what, code="weak")
     if hashlib.new(_HASHES[token.hash_oid].name, text).digest() != token.imprint:
         raise BadStamp("The stamp is over something else.", code="wrong_imprint")
     if nonce is not None and token.nonce != nonce:
@@ -142,8 +164,9 @@ def check(
         raise BadStamp("The stamp's signature does not hold.", code="wrong_signature")
     path = certs.path(token.signer, token.certificates, roots, token.time)
     certs.check_revoked(path, lists, token.time if nonce is None else None)
-    _ask_library(_with_only(response, path[:-1]), text, path[-1], nonce)
-    return Stamp(token.time, path)
+    if path[-1].issuer == path[-1].subject:
+        _ask_library(_with_only(response, path[:-1]), text, path[-1], nonce)
+    return Stamp(token.time, path, found)
 
 
 def signer(response: bytes) -> Certificate:

@@ -11,20 +11,33 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from witnessmark.anchoring import blocks, calendars, tokens
+from witnessmark.anchoring import blocks, calendars, hashes, tokens
 from witnessmark.anchoring.http import Door, NoAnswer
 from witnessmark.archive import stamps
 from witnessmark.archive.archive import Archive
 from witnessmark.archive.stamps import OPENTIMESTAMPS, PARTNER, RFC3161, Outcome, Text
 from witnessmark.catalog.standing import Standing, Standings
 from witnessmark.errors import BadInput, BadStamp, NotFound, StoreFailure, WitnessmarkError
-from witnessmark.model import AnchorFailed, AnchorReceived, CosignatureReceived
+from witnessmark.model import (
+    AnchorFailed,
+    AnchorReceived,
+    CosignatureReceived,
+    DigestsRenewed,
+    RenewalAnchored,
+)
 from witnessmark.model.statement import Sha256, Token
 from witnessmark.ports import AnchorRow
 from witnessmark.settings import Authority, Calendar
 
 #: entries that anchoring itself makes: alone, they are nothing new to stamp
-OWN = frozenset({AnchorReceived.TYPE, AnchorFailed.TYPE, CosignatureReceived.TYPE})
+OWN = frozenset(
+    {
+        *(AnchorReceived.TYPE, AnchorFailed.TYPE, CosignatureReceived.TYPE),
+        *(DigestsRenewed.TYPE, RenewalAnchored.TYPE),
+    }
+)
+#: of a failure, when it was a renewal that was to be stamped
+RENEWAL = "renewal"
 #: advised at least
 ENOUGH = 2
 #: seconds before each further attempt of one go, and for one question
@@ -75,6 +88,11 @@ def failures(archive: Archive) -> list[str]:
         for name in (row.authority, *([PARTNER] if row.via == PARTNER else [])):
             if latest.get((row.kind, name), (row.entry, None))[0] < row.entry:
                 del latest[row.kind, name]
+    for index in archive.queries.acts(RenewalAnchored.TYPE):
+        stamped = archive.journal.entry(index).said
+        assert isinstance(stamped, RenewalAnchored)
+        if latest.get((RENEWAL, stamped.authority), (index, None))[0] < index:
+            del latest[RENEWAL, stamped.authority]
     return [
         f"{said.authority} gave no stamp when asked last: {said.reason.replace('_', ' ')} "
         f"(entry {index})."
@@ -96,7 +114,26 @@ def advice(archive: Archive) -> list[str]:
             "Authorities are asked without a proxy (direct = true): the rhythm of the questions "
             "tells your address, and that an archive is here."
         )
+    until = anchors.relied_until.sha256
+    if hashes.ages(anchors, "sha256", _now()) and not _is_renewed(archive):
+        better = hashes.to_ask(anchors, _now())
+        found.append(
+            f"The record stands on SHA-256, which is relied upon until {until}: "
+            f"'witnessmark anchor --renew {better}' has everything hashed again and stamped."
+        )
     return found
+
+
+def _is_renewed(archive: Archive) -> bool:
+    """Whether everything but what anchoring made is covered by a renewal that was stamped."""
+    head, size = archive.journal.head(), 0
+    for index in archive.queries.acts(RenewalAnchored.TYPE):
+        stamped = archive.journal.entry(index).said
+        assert isinstance(stamped, RenewalAnchored)
+        renewed = archive.journal.entry(stamped.renewal).said
+        size = max(size, renewed.size) if isinstance(renewed, DigestsRenewed) else size
+    rest = archive.journal.read(size, head.size if head else 0)
+    return all(each.entry.type in OWN for each in rest)
 
 
 def anchor(
@@ -220,7 +257,7 @@ class _Go:
 
     def _stamp(self, whom: Authority, text: Text) -> AnchorReceived:
         roots, lists = stamps.pinned(self._archive, whom)
-        question = tokens.question(text.data)
+        question = tokens.question(text.data, hashes.to_ask(self._anchors, self._clock()))
         response = self._door.post(whom.url, question.request, tokens.QUERY, answer=tokens.REPLY)
         return stamps.stamped(
             self._archive, text, whom.name, response, roots, lists,
@@ -261,10 +298,10 @@ class _Go:
         return any(each.entry.type not in OWN for each in self._archive.journal.read(since, size))
 
     def _ages(self, row: AnchorRow) -> bool:
-        """Whether a new stamp must cover this one before its certificates end.
+        """Whether a new stamp must cover this one before its certificates end, or its hashes.
 
         Not again before half of `restamp_days` has passed: some authorities stamp with one
-        certificate to its last day.
+        certificate to its last day, or sign by one hash for ever.
         """
         margin = timedelta(days=self._anchors.restamp_days)
         now = self._clock()
@@ -273,7 +310,9 @@ class _Go:
         try:
             text = stamps.text_of(self._archive, row.size)
             data, ends = stamps.blob(self._archive, row.proof), stamps.ends(self._archive, row)
-            return tokens.check(data, text.data, ends).until - now < margin
+            stamp = tokens.check(data, text.data, ends)
+            old = any(hashes.ages(self._anchors, each, now) for each in stamp.hashes)
+            return old or stamp.until - now < margin
         except WitnessmarkError:
             return True  # a stamp that does not hold any more is replaced; `check` says why
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from witnessmark.anchoring import calendars, tokens
+from witnessmark.anchoring import calendars, hashes, tokens
 from witnessmark.anchoring.http import Door, NoAnswer
 from witnessmark.archive import anchoring, stamps
 from witnessmark.archive.archive import Archive
@@ -32,7 +32,7 @@ from witnessmark.model.statement import Sha256, Token
 from witnessmark.record.canonical import canonical, parse
 from witnessmark.record.note import strict_base64
 from witnessmark.settings import Authority, is_name
-from witnessmark.stores.durable import write_file
+from witnessmark.stores.durable import write_new_file
 
 _REQUEST, _ANSWER = "anchor-request/1", "anchor-answer/1"
 _LARGEST, _MANY = 16 << 20, 64
@@ -50,7 +50,8 @@ _OTHER = (
 def ask(archive: Archive, path: Path) -> int:
     """Writes a question over the newest checkpoint for a partner; the checkpoint's size."""
     text = stamps.text_of(archive)
-    question, name = tokens.question(text.data), secrets.token_hex(16)
+    hash_name = hashes.to_ask(archive.settings.anchors, datetime.now(UTC))
+    question, name = tokens.question(text.data, hash_name), secrets.token_hex(16)
     archive.work.add_question(name, text.size, question.nonce)
     members = {"id": name, "digest": text.digest.hex(), "query": _encode(question.request)}
     _write(path, {"witnessmark": _REQUEST, **members})
@@ -230,12 +231,12 @@ def _failed(archive: Archive, kind: str, text: Text, error: WitnessmarkError) ->
 
 
 def _write(path: Path, members: Mapping[str, Any]) -> None:
-    if path.exists():
+    try:
+        write_new_file(path, canonical(dict(members)) + b"\n", 0o644)
+    except FileExistsError as error:
         raise BadInput(
             f"{path} is there already.", kept="It was not touched.", todo="Name another file."
-        )
-    try:
-        write_file(path, canonical(dict(members)) + b"\n", 0o644)
+        ) from error
     except OSError as error:
         raise BadInput(
             f"{path} cannot be written: {error.strerror}.",

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import chain
 
-from witnessmark.archive import stamps
+from witnessmark.archive import renewing, stamps
 from witnessmark.archive.archive import Archive
 from witnessmark.archive.witnessing import contradictions
 from witnessmark.catalog.rebuild import Replay, projected_size
@@ -61,6 +61,7 @@ def check(archive: Archive, on_progress: Callable[[int], None] = lambda _: None)
     """
     checked, named = check_record(archive)
     _check_anchors(archive, checked)
+    _check_renewals(archive, checked)
     _check_blobs(archive, checked, named, on_progress)
     return checked
 
@@ -269,6 +270,16 @@ def _check_anchors(archive: Archive, checked: Checked) -> None:
         except WitnessmarkError as error:
             checked.problems.append(("anchor", f"{name} does not hold: {error.what}"))
         checked.anchors += 1
+
+
+def _check_renewals(archive: Archive, checked: Checked) -> None:
+    """Every renewal is of this record, and its stamps are over it."""
+    for each in renewing.renewals(archive):
+        try:
+            checked.anchors += len(renewing.recheck(archive, each))
+        except WitnessmarkError as error:
+            what = f"The renewal of entry {each.index} does not hold: {error.what}"
+            checked.problems.append(("renewal", what))
 
 
 def _check_blobs(

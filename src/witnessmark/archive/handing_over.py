@@ -16,6 +16,7 @@ from witnessmark.archive import (
     outgoing,
     outside,
     protecting,
+    renewing,
     selecting,
     sharing,
 )
@@ -109,12 +110,14 @@ def export(
     disclosures = _disclosures(archive, entries, order.disclose)
     objects = package.objects_of(entries, order.profile)
     seen, left_out = outside.earlier(archive, entries, objects)
-    notices = (*_notices(archive, entries), *left_out)
+    renewed, not_renewed = renewing.for_package(archive, entries)
+    notices = (*_notices(archive, entries), *left_out, *not_renewed)
     contents = package.Contents(
         profile=order.profile,
         entries=entries,
         disclosures=disclosures,
         earlier=seen,
+        renewed=renewed,
         readme=_readme(archive, order, entries, objects, notices),
         checkers=checkers(),
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -240,7 +243,14 @@ def _entries(archive: Archive, order: HandOver, advance: Advance) -> list[Record
     claims = {
         row.reference for name in wanted or () for row in archive.queries.reference_links(name)
     }
-    selection = selecting.Selection(wanted, order.risk, order.profile, copies.values(), claims)
+    selection = selecting.Selection(
+        wanted,
+        order.risk,
+        order.profile,
+        copies.values(),
+        claims,
+        renewed=bool(renewing.renewals(archive)),
+    )
     return list(selection.take(archive.journal.read()))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from io import BytesIO
 from itertools import groupby, islice
@@ -20,6 +20,7 @@ from witnessmark.ports import ObjectRow, Outcome, Task
 from witnessmark.record.canonical import canonical
 from witnessmark.stores.durable import write_file
 from witnessmark.verification import matching
+from witnessmark.verification.matching import card
 
 _NO_PICTURE = "no picture could be decoded"
 _CHECK = ("fingerprint", matching.VERSION)
@@ -381,7 +382,7 @@ def _known(pairs: int) -> Known:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Expected:
-    """False links to expect among so many pairs: for the record, and in a sentence for a screen."""
+    """False links to expect among so many pairs: at most, at 95%, and in a sentence."""
 
     card: str
     expected: str
@@ -392,12 +393,14 @@ NO_CARD = "There is no error card for this matcher: how many links are false is 
 
 
 def expected_false_links(pairs: int) -> Expected | None:
-    """What the matcher's error card says of so many pairs; None when there is no card."""
-    find: Callable[[int], Any] | None = getattr(matching, "expected_false_links", None)
-    if find is None:
+    """What the matcher's error card says of so many pairs.
+
+    None when nothing was measured, or with other versions than those that run.
+    """
+    found = card.expected_false_links(pairs)
+    if not found.current or not found.measured.pairs:
         return None
-    found = find(pairs)
-    version = matching.MATCHER_VERSION if found.current else "of another version"
+    version = f"matcher {matching.MATCHER_VERSION} fingerprint {matching.VERSION}"
     return Expected(version, f"{found.at_most:.6g}", found.sentence)
 
 

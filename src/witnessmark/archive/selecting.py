@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from witnessmark.archive.archive import Archive
 from witnessmark.model import (
+    AnchorReceived,
     CustodyReceipted,
     DerivativeMade,
+    DigestsRenewed,
     FindingRecorded,
     LinkDecided,
     LinkFound,
@@ -16,6 +18,7 @@ from witnessmark.model import (
     Recorded,
     ReferenceClaimed,
     ReferenceMatched,
+    RenewalAnchored,
     RunRecorded,
     SightingRecorded,
     ValueDisclosed,
@@ -25,6 +28,8 @@ from witnessmark.record.history import KEY_ENTRIES
 
 COURT, SHARE = "court", "share"
 PROFILES = (COURT, SHARE)
+#: renewals, and what binds older stamps into them
+_RENEWING = (AnchorReceived, DigestsRenewed, RenewalAnchored)
 
 
 def with_linked(archive: Archive, chosen: Iterable[str]) -> set[str]:
@@ -53,6 +58,7 @@ class Selection:
         risk: index of the risk record.
         copies: in `share`, original to its sanitised copy.
         claims: fingerprints without their video that the objects match.
+        renewed: a renewal of hashes goes along, and with it the entries of all stamps.
     """
 
     def __init__(
@@ -62,7 +68,10 @@ class Selection:
         profile: str,
         copies: Iterable[str] = (),
         claims: Iterable[str] = (),
+        *,
+        renewed: bool = False,
     ) -> None:
+        self._renewed = renewed
         self._wanted, self._risk, self._share = wanted, risk, profile == SHARE
         self._claims = set(claims)
         self._copies = set(copies)
@@ -83,7 +92,7 @@ class Selection:
             return True
         if self._share and not self._may_be_shared(recorded):
             return False
-        if self._wanted is None:
+        if self._wanted is None or (self._renewed and isinstance(recorded.said, _RENEWING)):
             return True
         match recorded.said:
             case LinkFound() | LinkDecided() | MaterialLinked() as link:

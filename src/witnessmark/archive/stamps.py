@@ -99,9 +99,7 @@ def stamped(
         BadStamp: see `tokens.check`; `wrong_time` when its clock and ours differ by a day.
     """
     stamp = tokens.check(response, text.data, roots, nonce=nonce, lists=lists)
-    if not since - _CLOCKS <= stamp.time <= now + _CLOCKS:
-        what = f"The stamp's time is {instant(stamp.time)}, this machine's {instant(now)}."
-        raise BadStamp(what, code="wrong_time", todo="Is the machine's clock right?")
+    check_clock(stamp.time, since, now)
     return AnchorReceived(
         size=text.size,
         root=Sha256(text.root),
@@ -113,6 +111,13 @@ def stamped(
         chain=_keep(archive, "chain", certificates.to_pem(roots)),
         via=Token(via),
     )
+
+
+def check_clock(time: datetime, since: datetime, now: datetime) -> None:
+    """Raises `BadStamp` (`wrong_time`) when an authority's clock and ours differ by a day."""
+    if not since - _CLOCKS <= time <= now + _CLOCKS:
+        what = f"The stamp's time is {instant(time)}, this machine's {instant(now)}."
+        raise BadStamp(what, code="wrong_time", todo="Is the machine's clock right?")
 
 
 def promised(
@@ -184,8 +189,13 @@ def pinned(
 
 def ends(archive: Archive, row: AnchorRow) -> list[Certificate]:
     """What was pinned when the stamp came."""
+    return pinned_then(archive, row.chain or "")
+
+
+def pinned_then(archive: Archive, chain: str) -> list[Certificate]:
+    """The certificates kept with a stamp. Raises `BadStamp`, `NotFound`, `StoreFailure`."""
     try:
-        return certificates.from_pem(blob(archive, row.chain or ""))
+        return certificates.from_pem(blob(archive, chain))
     except ValueError as error:
         raise BadStamp("The certificates that came with the stamp cannot be read.") from error
 

@@ -10,7 +10,7 @@ from witnessmark.errors import BadInput, NotFound, Refused
 from witnessmark.record.cosignature import WitnessKey
 from witnessmark.record.note import is_key_name
 from witnessmark.record.witnessing import MAX_REQUEST, Answer, Status, read_checkpoint
-from witnessmark.stores.durable import write_file
+from witnessmark.stores.durable import write_new_file
 
 #: What whoever runs the witness does about a refusal.
 _TODO = {
@@ -72,7 +72,14 @@ def sign(archive: Archive, request: Path, answer: Path) -> Answer:
             todo="Name the file that the partner's 'witnessmark cosign --request' wrote.",
         ) from error
     found = ours.answer(body, again=True)
-    write_file(answer, found.encode(), 0o644)
+    try:
+        write_new_file(answer, found.encode(), 0o644)
+    except FileExistsError as error:
+        raise BadInput(
+            f"{answer} has come there meanwhile.",
+            kept="It was not touched. What was co-signed is remembered.",
+            todo="Name another file: the answer is the same again.",
+        ) from error
     return found
 
 

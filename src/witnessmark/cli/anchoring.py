@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from witnessmark.cli.options import ArchiveOption, JsonOption, opened
-from witnessmark.cli.output import dump, safe, say
+from witnessmark.cli.output import dump, progress, safe, say
 
 if TYPE_CHECKING:
     from witnessmark.archive import Archive
@@ -35,6 +35,10 @@ def anchor(
     into: Annotated[Path | None, typer.Option(help="File for the answer.")] = None,
     take: Annotated[
         Path | None, typer.Option(help="Check and record the answer that a partner brought.")
+    ] = None,
+    renew: Annotated[
+        str | None,
+        typer.Option(metavar="HASH", help="Hash everything again by sha384 or sha512; stamp that."),
     ] = None,
     archive: ArchiveOption = Path(),
     as_json: JsonOption = False,
@@ -60,15 +64,25 @@ def anchor(
     (or a systemd timer: OnCalendar=hourly, RandomizedDelaySec=40min, anchor --due)
 
     A stamp is made anew before a certificate beneath it ends (restamp_days): the newer
-    checkpoint holds the older stamp.
+    checkpoint holds the older stamp. So it is before a hash ages, by the next hash (hash_days):
+    to which day you rely on which one is yours to say:
+
+    \b
+      [anchors.relied_until]
+      sha256 = "2035-12-31"
+
+    The record itself stands on SHA-256. --renew sha512 reads every file, records what all of it
+    hashes to by that hash, and has that stamped; packages then carry it.
 
     Through a partner: --request question; there, --for-partner question --into answer;
     here again, --take answer.
 
     Example: witnessmark anchor --archive ~/archive
     """
-    if len([each for each in (request, for_partner, take) if each]) > 1:
-        raise typer.BadParameter("one of --request, --for-partner and --take at a time")
+    if len([each for each in (request, for_partner, take, renew) if each]) > 1:
+        raise typer.BadParameter("one of --request, --for-partner, --take and --renew at a time")
+    if renew and due:
+        raise typer.BadParameter("--renew is never due by itself: it reads every file")
     if (for_partner is None) != (into is None):
         raise typer.BadParameter("--for-partner goes with --into")
     if spread and not due:
@@ -81,6 +95,8 @@ def anchor(
             _request(held, request, as_json)
         elif for_partner and into:
             raise typer.Exit(_for_partner(held, for_partner, into, as_json))
+        elif renew:
+            raise typer.Exit(_renew(held, renew, as_json))
         else:
             raise typer.Exit(_anchor(held, due, take, as_json))
 
@@ -98,9 +114,25 @@ def _anchor(held: Archive, due: bool, take: Path | None, as_json: bool) -> int:
     return 1 if any(each.state == "failed" for each in found) else 0
 
 
+def _renew(held: Archive, hash_name: str, as_json: bool) -> int:
+    from witnessmark.archive import renewing
+
+    with progress("renewing", quiet=as_json) as advance:
+        made, found = renewing.renew(held, hash_name, advance=advance)
+    if as_json:
+        rows = [{k: v for k, v in dataclasses.asdict(each).items() if v} for each in found]
+        members = {"entry": made.index, "hash": made.said.hash, "size": made.said.size}
+        dump({"renewal": members, "outcomes": rows})
+    else:
+        say(f"Entry {made.index}: {made.said.size} entries and their files by {made.said.hash}")
+        _show(found, ())
+    return 1 if any(each.state == "failed" for each in found) else 0
+
+
 def _show(outcomes: Sequence[Outcome], advice: Sequence[str]) -> None:
     for each in outcomes:
-        what = f"checkpoint of {each.size} entries"
+        of = "renewal" if each.kind == "renewal" else "checkpoint"
+        what = f"{of} of {each.size} entries"
         match each.state:
             case "stamped" | "confirmed":
                 say(f"{safe(each.authority)}: {what} {each.state}, at {each.time}")

@@ -245,13 +245,14 @@ def _small(path: Path) -> bytes:
 
 
 def _write_new(path: Path, data: bytes) -> None:
-    from witnessmark.stores.durable import write_file
+    from witnessmark.stores.durable import write_new_file
 
-    if path.exists():
+    try:
+        write_new_file(path, data, 0o644)
+    except FileExistsError as error:
         raise BadInput(
             f"{path} is there already.", kept="It was not touched.", todo="Name another."
-        )
-    write_file(path, data, 0o644)
+        ) from error
 
 
 def register(app: typer.Typer) -> None:

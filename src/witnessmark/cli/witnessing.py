@@ -226,17 +226,18 @@ def _bytes(path: Path, most: int) -> bytes:
 
 def _request(held: Archive, path: Path, name: str, old: int | None, as_json: bool) -> None:
     from witnessmark.archive import cosigning
-    from witnessmark.stores.durable import write_file
+    from witnessmark.stores.durable import write_new_file
 
-    if path.exists():
+    witness = cosigning.partner(held, name)
+    asked = cosigning.question(held, witness, old)
+    try:
+        write_new_file(path, asked.encode(), 0o644)
+    except FileExistsError as error:
         raise BadInput(
             f"{path} is there already.",
             kept="It was not touched.",
             todo="Name another file for the question.",
-        )
-    witness = cosigning.partner(held, name)
-    asked = cosigning.question(held, witness, old)
-    write_file(path, asked.encode(), 0o644)
+        ) from error
     if as_json:
         dump({"request": str(path), "witness": witness.name, "old": asked.old})
     else:

@@ -33,6 +33,7 @@ from witnessmark.model.object import ObjectStored
 from witnessmark.model.person import PersonAdded
 from witnessmark.model.protected import Protected, ValueDisclosed, ValueErased
 from witnessmark.model.reference import ReferenceClaimed, ReferenceExported, ReferenceMatched
+from witnessmark.model.renewal import DigestsRenewed, RenewalAnchored
 from witnessmark.model.risk import RiskRecorded
 from witnessmark.model.run import RunRecorded, Tally
 from witnessmark.model.scope import Scope, ScopeChanged
@@ -54,6 +55,7 @@ __all__ = [
     "DatedBy",
     "DecidedSpan",
     "DerivativeMade",
+    "DigestsRenewed",
     "Disposed",
     "Entry",
     "ExportMade",
@@ -76,6 +78,7 @@ __all__ = [
     "ReferenceClaimed",
     "ReferenceExported",
     "ReferenceMatched",
+    "RenewalAnchored",
     "RiskRecorded",
     "RunRecorded",
     "Scope",

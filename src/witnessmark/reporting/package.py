@@ -10,6 +10,7 @@ from pathlib import Path
 from witnessmark.errors import StoreFailure
 from witnessmark.model import (
     DerivativeMade,
+    DigestsRenewed,
     Json,
     ObjectDisposed,
     ObjectStored,
@@ -49,6 +50,23 @@ class Earlier:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Renewed:
+    """A renewal of hashes that goes along (spec/renewal.md).
+
+    Attributes:
+        index: its entry.
+        row: SHA-256 of the blob.
+        files: lines for the files that the entries here name.
+        stamps: file name to the SHA-256 of the blob that is it.
+    """
+
+    index: int
+    row: str
+    files: bytes
+    stamps: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
     """What a package carries.
 
@@ -57,6 +75,7 @@ class Contents:
         entries: ascending; key entries included.
         disclosures: lines of `disclosure`, in the order of the file.
         earlier: older checkpoints with their stamps and co-signatures.
+        renewed: the renewals that go along.
         readme: plain words.
         checkers: check.py and check.html by name.
         date: `YYYY-MM-DD`, for bag-info.
@@ -69,6 +88,7 @@ class Contents:
     readme: str
     checkers: Mapping[str, bytes]
     date: str
+    renewed: Sequence[Renewed] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +122,11 @@ def disposed(entries: Iterable[Recorded]) -> set[str]:
 
 
 def attachments_of(entries: Iterable[Recorded]) -> list[str]:
-    """Attachments that these entries point to; what was made from a destroyed object is gone."""
-    entries = list(entries)
+    """Attachments that these entries point to; what was made from a destroyed object is gone.
+
+    Those of a renewal are no attachments here: its list of all files never leaves as a whole.
+    """
+    entries = [each for each in entries if not isinstance(each.said, DigestsRenewed)]
     gone = disposed(entries)
     there = (each for each in entries if made_from(each.said) not in gone)
     return sorted({blob.sha256 for each in there for blob in attachments(each.said)})
@@ -135,6 +158,8 @@ def build(folder: Path, contents: Contents, journal: Journal, blobs: Blobs) -> B
     bag.write("record/checkpoint", note)
     for earlier in contents.earlier:
         _write_earlier(bag, earlier, checkpoint.size, journal, blobs)
+    for renewed in contents.renewed:
+        _write_renewed(bag, renewed, blobs)
     lines = [str(each.index).encode() + b" " + each.body + b"\n" for each in contents.entries]
     bag.write("record/entries", b"".join(lines))
     for tile in tiles_for([each.index for each in contents.entries], checkpoint.size):
@@ -158,6 +183,14 @@ def _write_earlier(bag: Bag, earlier: Earlier, size: int, journal: Journal, blob
     steps = consistency_proof(earlier.size, size, node) if earlier.size < size else []
     bag.write(f"{folder}/consistency", b"".join(base64.b64encode(step) + b"\n" for step in steps))
     for name, sha256 in earlier.stamps.items():
+        with blobs.open(sha256) as file:
+            bag.copy(f"{folder}/{name}", file)
+
+
+def _write_renewed(bag: Bag, renewed: Renewed, blobs: Blobs) -> None:
+    folder = f"renewals/{renewed.index}"
+    bag.write(f"{folder}/files", renewed.files)
+    for name, sha256 in {"row": renewed.row, **renewed.stamps}.items():
         with blobs.open(sha256) as file:
             bag.copy(f"{folder}/{name}", file)
 

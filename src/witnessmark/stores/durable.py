@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,14 +77,46 @@ def alone(lock: Path) -> Iterator[bool]:
 def write_file(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Puts a small file in place at once and durably; readers see the old bytes or the new."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            sync_file(file.fileno())
+        _fill(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), data)
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def write_new_file(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """The same, never in the place of something that is there, however late it came.
+
+    On a file system without links (exFAT) the file is written in its place: a power cut may leave
+    a part of it there.
+
+    Raises:
+        FileExistsError: something of that name is there; it was not touched.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        _fill(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), data)
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno not in (*_NO_SUCH_THING, errno.EPERM):
+            raise
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        try:
+            _fill(descriptor, data)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def _fill(descriptor: int, data: bytes) -> None:
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        sync_file(file.fileno())

@@ -64,6 +64,8 @@ HOLD = {
     "sha512 imprint": (Token(imprint_hash="sha512"), ROOT),
     "old signing certificate": (Token(old_signing_certificate=True), ROOT),
     "root comes along": (Token(extra=(ROOT, MIDDLE)), ROOT),
+    "intermediate pinned": (Token(), MIDDLE),
+    "intermediate pinned that does not come along": (Token(extra=()), MIDDLE),
     "strangers come along": (Token(extra=(EVIL, MIDDLE, EVIL_STAMPER)), ROOT),
 }
 FAIL = {
@@ -104,6 +106,12 @@ FAIL = {
     "issued by a stamper": (
         Token(signer=Authority("Below", issuer=STAMPER, use="stamp"), extra=(STAMPER, MIDDLE)),
         ROOT, "untrusted", "token_chain",
+    ),
+    "intermediate pinned, signature": (
+        Token(break_signature=True), MIDDLE, "wrong_signature", "token_signature"
+    ),
+    "another intermediate pinned": (
+        Token(), Authority("Middle of others", issuer=ROOT), "untrusted", "token_chain"
     ),
     "small key": (
         Token(signer=Authority("Small", "rsa1024", issuer=MIDDLE, use="stamp")),
@@ -174,10 +182,13 @@ def test_the_library_alone_would_take_an_authority_from_the_answer() -> None:
     assert ours(Token(signer=EVIL_STAMPER, extra=(EVIL,)).response(TEXT), [ROOT]) == "untrusted"
 
 
-def test_what_is_pinned_signs_itself() -> None:
-    """A reader of a package may pin a middle certificate; the library here takes roots alone."""
+def test_what_is_pinned_need_not_sign_itself() -> None:
+    """The library takes such an end nowhere (unable to get issuer certificate): it is not asked."""
     response = Token(extra=()).response(TEXT)
-    assert (ours(response, [MIDDLE]), theirs(response, [MIDDLE])) == ("untrusted", "")
+    assert (ours(response, [MIDDLE]), theirs(response, [MIDDLE])) == ("", "")
+    middle = certificates.certificate(MIDDLE.der)
+    with pytest.raises(BadStamp, match="unable to get issuer certificate"):
+        tokens._ask_library(response, TEXT, middle, None)
 
 
 def test_the_second_opinion_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,6 +253,29 @@ def test_each_question_is_new_and_says_only_a_digest() -> None:
     assert not tokens.is_question(one.request, "00" * 32)
     assert not tokens.is_question(one.request + b"\0", digest)
     assert not tokens.is_question(b"", digest)
+
+
+@pytest.mark.parametrize("name", ["sha384", "sha512"])
+def test_a_question_by_a_stronger_hash(name: str, tmp_path: Path) -> None:
+    question = tokens.question(TEXT, name)
+    assert hashlib.new(name, TEXT).digest() in question.request
+    assert tokens.is_question(question.request, "00" * 32)  # nothing here to compare it with
+    assert not tokens.is_question(question.request[:-4] + b"\x01\x01\x00", "00" * 32)
+    real = authority.Authority(tmp_path)
+    real.digest = name
+    response, roots = real.stamp(question.request), certificates.from_pem(real.roots.read_bytes())
+    found = tokens.check(response, TEXT, roots, nonce=question.nonce, least=name)
+    assert found.hashes == (name, name)
+
+
+@pytest.mark.parametrize("knobs", [{"imprint_hash": "sha512"}, {"digest": "sha512"}, {}])
+def test_a_stamp_that_rests_on_a_weaker_hash(knobs: dict[str, str]) -> None:
+    response = Token(**knobs).response(TEXT)  # type: ignore[arg-type] # knobs of a test
+    roots = [certificates.certificate(ROOT.der)]
+    assert tokens.check(response, TEXT, roots)
+    with pytest.raises(BadStamp) as caught:
+        tokens.check(response, TEXT, roots, least="sha512")
+    assert caught.value.code == "weak"
 
 
 @pytest.mark.skipif(not authority.OPENSSL, reason="there is no openssl here")

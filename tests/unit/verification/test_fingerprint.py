@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from support import footage
 from witnessmark.errors import BadInput
 from witnessmark.verification.matching import VERSION, Fingerprint, fingerprint
+from witnessmark.verification.matching.borders import inner
 from witnessmark.verification.matching.decode import Sample
 from witnessmark.verification.matching.fingerprint import make, of_file
 from witnessmark.verification.matching.framehash import (
@@ -21,7 +22,6 @@ from witnessmark.verification.matching.framehash import (
     Orientation,
     distances,
     frame_hash,
-    inner,
     orient,
     square,
 )

@@ -112,7 +112,7 @@ def test_nothing_and_next_to_nothing_match_nothing(reference: Fingerprint) -> No
 
 def test_a_thin_strip_on_an_even_card_is_looked_at() -> None:
     """A title card: everything even but one line of letters."""
-    from witnessmark.verification.matching.framehash import inner
+    from witnessmark.verification.matching.borders import inner
 
     for rows in (1, 2, 4, 7):
         card = np.full((240, 426), 40, np.uint8)

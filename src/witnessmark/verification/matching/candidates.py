@@ -110,7 +110,7 @@ def _agreed(query: _View, reference: _View, orientation: Orientation) -> Placeme
     off[query.flat] = 256
     off[:, reference.flat] = 256
     nearest = off.min(axis=1, initial=256)
-    if (nearest <= NEAR).sum() < LEAST_SAMPLES:
+    if (nearest <= NEAR).sum() < min(LEAST_SAMPLES, len(query.seconds)):
         return None
     q = np.flatnonzero(nearest <= NEAR)
     r = off[q].argmin(axis=1)
@@ -136,25 +136,36 @@ def _between(query: Floats, reference: Floats, orientation: Orientation) -> Floa
 
 
 def by_features(query: Fingerprint, reference: Fingerprint) -> list[Placement]:
-    """Placements from ORB features of keyframes under a similarity, found by RANSAC."""
+    """Placements from ORB features of keyframes: a similarity, plain or mirrored, by RANSAC."""
     seen: list[tuple[Floats, float, float, int]] = []
-    for q, r in _scout(query, reference):
-        placed = _place(query.features[q], reference.features[r], query, reference)
-        if placed is not None:
+    for here in (query.features, tuple(each.mirror() for each in query.features)):
+        for q, r in _scout(here, reference.features):
+            placed = _place(here[q], reference.features[r], query, reference)
+            if placed is None:
+                continue
+            matrix = placed[0] if here is query.features else _UNMIRROR @ _squared(placed[0])
             times = query.seconds[query.keys[q]], reference.seconds[reference.keys[r]]
-            seen.append((placed[0], float(times[0]), float(times[1]), placed[1]))
+            seen.append((matrix, float(times[0]), float(times[1]), placed[1]))
     return _grouped(seen, max(1, len(query.features)))
 
 
-def _scout(query: Fingerprint, reference: Fingerprint) -> list[tuple[int, int]]:
+#: Takes x of a mirrored picture back.
+_UNMIRROR = np.array([[-1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
+
+
+def _squared(matrix: Floats) -> Floats:
+    return np.vstack([matrix, [0.0, 0.0, 1.0]])
+
+
+def _scout(query: tuple[Features, ...], reference: tuple[Features, ...]) -> list[tuple[int, int]]:
     """Pairs of keyframes whose strongest features look alike, the likeliest first."""
-    q_all, q_of = _stacked(query.features)
-    r_all, r_of = _stacked(reference.features)
+    q_all, q_of = _stacked(query)
+    r_all, r_of = _stacked(reference)
     if not len(q_all) or not len(r_all):
         return []
     matches = cv2.BFMatcher(cv2.NORM_HAMMING).match(q_all, r_all)
     near = [(m.queryIdx, m.trainIdx) for m in matches if m.distance <= _SCOUTED]
-    votes = np.zeros((len(query.features), len(reference.features)), int)
+    votes = np.zeros((len(query), len(reference)), int)
     for q, r in near:
         votes[q_of[q], r_of[r]] += 1
     # Neighbouring keyframes share their points, so that the nearest one takes all the votes.
@@ -174,14 +185,29 @@ def _place(
     q: Features, r: Features, query: Fingerprint, reference: Fingerprint
 ) -> tuple[Floats, int] | None:
     """The matrix that takes points of `r` into `q`, and how many agree."""
+    q_size = np.array([query.width, query.height], float)
+    r_size = np.array([reference.width, reference.height], float)
+    found = _similar(q, r, q_size, r_size)
+    if found is None:
+        return None
+    matrix, at_q, _ = found
+    agreed = at_q / q_size
+    if len(agreed) < INLIERS or float(np.prod(np.ptp(agreed, axis=0))) < _SPREAD:
+        return None
+    linear = np.diag(1 / q_size) @ matrix[:, :2] @ np.diag(r_size)
+    return np.column_stack([linear, matrix[:, 2] / q_size]), len(agreed)
+
+
+def _similar(
+    q: Features, r: Features, q_size: Floats, r_size: Floats
+) -> tuple[Floats, Floats, Floats] | None:
+    """The similarity from pixels of `r` to pixels of `q` by RANSAC, and the points that agree."""
     if min(len(q), len(r)) < INLIERS:
         return None
     matches = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True).match(q.descriptors, r.descriptors)
     pairs = [(m.queryIdx, m.trainIdx) for m in matches if m.distance <= _SAME_POINT]
     if len(pairs) < INLIERS:
         return None
-    q_size = np.array([query.width, query.height], float)
-    r_size = np.array([reference.width, reference.height], float)
     at_q = q.points[[a for a, _ in pairs]] * q_size
     at_r = r.points[[b for _, b in pairs]] * r_size
     matrix, inside = cv2.estimateAffinePartial2D(
@@ -189,11 +215,23 @@ def _place(
     )
     if matrix is None or not _SCALES[0] < np.hypot(*matrix[:, 0]) < _SCALES[1]:
         return None
-    agreed = at_q[inside.ravel() > 0] / q_size
-    if len(agreed) < INLIERS or float(np.prod(np.ptp(agreed, axis=0))) < _SPREAD:
-        return None
-    linear = np.diag(1 / q_size) @ matrix[:, :2] @ np.diag(r_size)
-    return np.column_stack([linear, matrix[:, 2] / q_size]), len(agreed)
+    agreed = inside.ravel() > 0
+    return np.asarray(matrix, float), at_q[agreed], at_r[agreed]
+
+
+def agreeing(
+    q: Features, r: Features, q_shape: tuple[int, ...], r_shape: tuple[int, ...]
+) -> tuple[Floats, Floats]:
+    """Points (n x 2, pixels) of two pictures that one similarity explains, mirrored or not.
+
+    Args:
+        q_shape, r_shape: height and width of the pictures.
+    """
+    q_size, r_size = (np.array(shape[1::-1], float) for shape in (q_shape, r_shape))
+    plain, mirrored = (_similar(each, r, q_size, r_size) for each in (q, q.mirror()))
+    if mirrored is not None and (plain is None or len(mirrored[1]) > len(plain[1])):
+        return np.array([q_size[0], 0.0]) + mirrored[1] * np.array([-1.0, 1.0]), mirrored[2]
+    return plain[1:] if plain is not None else (np.zeros((0, 2)), np.zeros((0, 2)))
 
 
 def _grouped(seen: list[tuple[Floats, float, float, int]], looked: int) -> list[Placement]:

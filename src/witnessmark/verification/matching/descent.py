@@ -106,7 +106,7 @@ def _signs(one: Version, other: Version, segments: Sequence[LinkSegment]) -> Ite
     pairs = _key_pairs(a, b, main)
     matrix = _laid(a, b, pairs) if "mirror" not in main.transform else None
     yield from _coding(one, other, matrix)
-    if matrix is None:
+    if matrix is None or {a.thumbs.shape[1], b.thumbs.shape[1]} != {THUMB}:
         yield from _borders(a, b)
     else:
         yield from _frames(a, b, matrix)

@@ -7,6 +7,7 @@ caption or a logo, so points are taken in turn from the cells of a grid.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -30,24 +31,53 @@ class Features:
     """Points (n x 2, x and y from 0 to 1 of width and height) and descriptors (n x 32).
 
     The first ones are the strongest of each cell, so that a prefix still covers the picture.
+
+    Attributes:
+        mirrored: n x 32, descriptors of the same points in the picture mirrored left-right: those
+            of a picture do not tell what those of its mirror image are.
     """
 
     points: NDArray[np.float32]
     descriptors: NDArray[np.uint8]
+    mirrored: NDArray[np.uint8]
 
     def __len__(self) -> int:
         return len(self.points)
+
+    def mirror(self) -> Features:
+        """Those of the mirrored picture."""
+        points = np.array([1, 0], np.float32) + self.points * np.array([-1, 1], np.float32)
+        return Features(points, self.mirrored, self.descriptors)
 
 
 def features(picture: Picture) -> Features:
     """At most `COUNT` features of a grey picture."""
     points, descriptors = _ORB.detectAndCompute(picture, None)
     if not points:
-        return Features(np.zeros((0, 2), np.float32), np.zeros((0, 32), np.uint8))
+        none = np.zeros((0, 32), np.uint8)
+        return Features(np.zeros((0, 2), np.float32), none, none)
     where = np.asarray(cv2.KeyPoint.convert(points), np.float32) / picture.shape[::-1]
     strength = np.array([point.response for point in points])
     chosen = _in_turn(where, strength)[:COUNT]
-    return Features(where[chosen].astype(np.float32), np.asarray(descriptors, np.uint8)[chosen])
+    kept = [points[place] for place in chosen]
+    return Features(
+        where[chosen].astype(np.float32),
+        np.asarray(descriptors, np.uint8)[chosen],
+        _mirrored(picture, kept),
+    )
+
+
+def _mirrored(picture: Picture, points: Sequence[cv2.KeyPoint]) -> NDArray[np.uint8]:
+    """Descriptors of `points` in the mirrored picture, a quarter of the cost of finding them."""
+    last = picture.shape[1] - 1
+    there = [
+        cv2.KeyPoint(last - p.pt[0], p.pt[1], p.size, (180 - p.angle) % 360, 0, p.octave, number)
+        for number, p in enumerate(points)
+    ]
+    seen, descriptors = _ORB.compute(np.ascontiguousarray(picture[:, ::-1]), there)
+    out = np.zeros((len(points), 32), np.uint8)
+    out[[point.class_id for point in seen]] = descriptors
+    return out
 
 
 def _in_turn(where: NDArray[np.floating], strength: NDArray[np.floating]) -> NDArray[np.intp]:

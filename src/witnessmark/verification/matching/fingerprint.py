@@ -1,14 +1,14 @@
 """The fingerprint of a video: per sample two hashes and a thumbnail, features now and then.
 
 A fingerprint is derived data: it can be made again, and one without its video is only a claim.
-Its thumbnails (24x24 grey) show whether something moves, never who: but treat it like a picture.
+Its thumbnails (36x36 grey) show whether something moves, never who: but treat it like a picture.
 
-Layout, little-endian, version 1:
+Layout, little-endian, version 2:
     "WMFP", version u16, width u16, height u16 (of the sampled picture), duration ms u32,
-    samples n u32, keyframes m u32;
+    samples n u32, keyframes m u32, side s of a thumbnail u16;
     n times ms u32; n full hashes 32 bytes; n inner hashes 32 bytes; n x 4 inner edges u8;
-    n contrasts u8; n x 24 x 24 luma u8; m sample numbers u32; m feature counts u16;
-    for every feature: x u16, y u16; for every feature: 32 bytes.
+    n contrasts u8; n x s x s luma u8; m sample numbers u32; m feature counts u16;
+    for every feature: x u16, y u16; for every feature: 32 bytes, and 32 bytes mirrored.
 """
 
 from __future__ import annotations
@@ -25,13 +25,15 @@ from numpy.typing import NDArray
 from witnessmark.errors import BadInput
 from witnessmark.model import Json
 from witnessmark.ports import Result
+from witnessmark.verification.matching.borders import inner
 from witnessmark.verification.matching.decode import MAX_SAMPLES, Sample, Video
 from witnessmark.verification.matching.features import COUNT, Features, features
-from witnessmark.verification.matching.framehash import Hashes, distances, frame_hash, inner, square
+from witnessmark.verification.matching.framehash import Hashes, distances, frame_hash, square
 
-VERSION = "1"
-#: Side of a thumbnail.
-THUMB = 24
+VERSION = "2"
+#: Side of a thumbnail; that of a picture, of which there is only one, is larger.
+THUMB = 36
+STILL_THUMB = 144
 #: Seconds between pictures whose features are kept.
 KEY_STEP = 1.0
 #: A picture this near (bits of 256) to the last one with features brings no new ones, ...
@@ -39,7 +41,7 @@ _KEY_NEAR = 12
 #: ... for at most this many seconds.
 _KEY_MOST = 5.0
 
-_HEADER = struct.Struct("<4sHHHIII")
+_HEADER = struct.Struct("<4sHHHIIIH")
 _MAGIC = b"WMFP"
 
 
@@ -54,7 +56,7 @@ class Fingerprint:
         full, inner: n x 4 words, hash of the whole picture and of it without even borders.
         edges: n x 4, left, top, right, bottom of the inner picture in 255ths.
         contrast: n, standard deviation of the thumbnail; a flat picture has next to none.
-        thumbs: n x 24 x 24 luma.
+        thumbs: n x s x s luma; s is 36, or 144 of a picture.
         keys: m sample numbers, rising.
         features: m.
     """
@@ -82,15 +84,16 @@ class Fingerprint:
     def encode(self) -> bytes:
         """The bytes of the layout above."""
         head = _HEADER.pack(
-            _MAGIC, int(VERSION), self.width, self.height, self.duration, len(self), len(self.keys)
-        )
+            _MAGIC, int(VERSION), self.width, self.height, self.duration,
+            len(self), len(self.keys), self.thumbs.shape[1],
+        )  # fmt: skip
         counts = np.array([len(each) for each in self.features], "<u2")
         points = [np.rint(each.points * 65535).astype("<u2").tobytes() for each in self.features]
         arrays = (
             self.times.astype("<u4"), self.full, self.inner, self.edges, self.contrast,
             self.thumbs, self.keys.astype("<u4"), counts,
         )  # fmt: skip
-        tail = [each.descriptors.tobytes() for each in self.features]
+        tail = [each.tobytes() for f in self.features for each in (f.descriptors, f.mirrored)]
         return b"".join([head, *(each.tobytes() for each in arrays), *points, *tail])
 
     @classmethod
@@ -102,29 +105,30 @@ class Fingerprint:
         """
         if len(data) < _HEADER.size or data[:4] != _MAGIC:
             raise _bad("has no fingerprint's header")
-        _, version, width, height, duration, n, m = _HEADER.unpack_from(data)
+        _, version, width, height, duration, n, m, side = _HEADER.unpack_from(data)
         if version != int(VERSION):
             raise _bad(f"is of version {version}, not {VERSION}")
-        if n > MAX_SAMPLES or m > n or not width or not height:
+        sized = side == (STILL_THUMB if n == 1 else THUMB)
+        if n > MAX_SAMPLES or m > n or not (width and height and sized):
             raise _bad("claims impossible counts")
         take = _Cursor(data, _HEADER.size)
-        made = {
+        made: dict[str, Any] = {
             "times": take("<u4", n),
             "full": take("<u8", n, 4),
             "inner": take("<u8", n, 4),
             "edges": take("u1", n, 4),
             "contrast": take("u1", n),
-            "thumbs": take("u1", n, THUMB, THUMB),
+            "thumbs": take("u1", n, side, side),
             "keys": take("<u4", m),
         }
         counts = take("<u2", m)
         if counts.size and counts.max() > COUNT:
             raise _bad("claims too many features")
         points = [_points(take("<u2", int(c), 2)) for c in counts]
-        blocks = [take("u1", int(c), 32) for c in counts]
+        blocks = [(take("u1", int(c), 32), take("u1", int(c), 32)) for c in counts]
         take.end()
         _check_order(made["times"], made["keys"], n)
-        pairs = tuple(Features(p, d) for p, d in zip(points, blocks, strict=True))
+        pairs = tuple(Features(p, *d) for p, d in zip(points, blocks, strict=True))
         return cls(width=width, height=height, duration=duration, features=pairs, **made)
 
 
@@ -175,9 +179,11 @@ class _Maker:
         self.features: list[Features] = []
         self.shape = (1, 1)
         self._key_time = float("-inf")
+        self._first: NDArray[np.uint8] | None = None
 
     def add(self, sample: Sample) -> None:
         picture = sample.luma
+        self._first = picture if self._first is None else self._first
         self.shape = (picture.shape[0], picture.shape[1])
         left, top, right, bottom = inner(picture)
         squared = square(picture)
@@ -209,7 +215,10 @@ class _Maker:
     def made(self, duration: float) -> Fingerprint:
         columns: list[Any] = list(zip(*self.rows, strict=True)) or [()] * 6
         times, full, trimmed, edges, contrast, thumbs = columns
-        n = len(times)
+        n, side = len(times), THUMB
+        if n == 1 and self._first is not None:
+            side = STILL_THUMB
+            thumbs = cv2.resize(self._first, (side, side), interpolation=cv2.INTER_AREA)
         return Fingerprint(
             width=self.shape[1],
             height=self.shape[0],
@@ -219,7 +228,7 @@ class _Maker:
             inner=np.array(trimmed, np.uint64).reshape(n, 4),
             edges=np.array(edges, np.uint8).reshape(n, 4),
             contrast=np.array(contrast, np.uint8),
-            thumbs=np.array(thumbs, np.uint8).reshape(n, THUMB, THUMB),
+            thumbs=np.array(thumbs, np.uint8).reshape(n, side, side),
             keys=np.array(self.keys, np.uint32),
             features=tuple(self.features),
         )

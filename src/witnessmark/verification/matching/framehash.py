@@ -24,14 +24,6 @@ Hashes = NDArray[np.uint64]
 SIZE = 72
 _KEPT = 16
 _ROWS = 64
-#: Every how manieth pixel of a line is looked at for borders.
-_SKIP = 3
-#: Samples of a line below which its spread says nothing.
-_FEWEST = 3
-#: A line whose brightest and darkest tenth differ less than this (of 255) belongs to a border.
-_UNIFORM = 6
-#: Less of the picture than this never is the picture.
-_LEAST = 0.3
 
 
 def _cosines() -> Floats:
@@ -69,6 +61,11 @@ ORIENTATIONS = (
 )
 
 
+def inverse(name: str) -> str:
+    """The orientation of the source against its copy: a quarter turn goes back the other way."""
+    return {"rotate90": "rotate270", "rotate270": "rotate90"}.get(name, name)
+
+
 def square(picture: Picture) -> Picture:
     """Squeezed to `SIZE` each way: a change of aspect does not matter."""
     small = cv2.resize(picture, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
@@ -103,25 +100,3 @@ def distances(a: Hashes, b: Hashes) -> NDArray[np.uint16]:
         for word in range(4):
             total[part] += np.bitwise_count(a[part, word, None] ^ b[None, :, word])
     return total
-
-
-def inner(picture: Picture) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of the picture without even borders (letterbox, pillarbox)."""
-    height, width = picture.shape
-    top, bottom = _inner_span(picture)
-    left, right = _inner_span(picture[top:bottom].T)
-    if (right - left) * (bottom - top) < _LEAST * width * height:
-        return 0, 0, width, height
-    return left, top, right, bottom
-
-
-def _inner_span(lines: Picture) -> tuple[int, int]:
-    """First and behind-last row of `lines` that is not even."""
-    lines = lines[:, ::_SKIP]
-    if lines.shape[1] < _FEWEST:  # a thin strip on an even card: too little to tell
-        return 0, len(lines)
-    cut = max(1, lines.shape[1] // 10)
-    ordered = np.partition(lines, (cut, lines.shape[1] - 1 - cut), axis=1)
-    spread = ordered[:, -1 - cut].astype(np.int16) - ordered[:, cut]
-    lively = np.flatnonzero(spread >= _UNIFORM)
-    return (int(lively[0]), int(lively[-1]) + 1) if len(lively) else (0, len(lines))

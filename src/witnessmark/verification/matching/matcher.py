@@ -10,9 +10,11 @@ import numpy as np
 from witnessmark.verification.matching.align import GAP
 from witnessmark.verification.matching.candidates import Placement, by_features, by_hash
 from witnessmark.verification.matching.fingerprint import Fingerprint
+from witnessmark.verification.matching.framehash import inverse
 from witnessmark.verification.matching.motion import Aligned, Laid
+from witnessmark.verification.matching.stills import moment
 
-VERSION = "1"
+VERSION = "2"
 #: Share of the query from which no further placement is looked at.
 _EXPLAINED = 0.8
 #: Shortest stretch, seconds.
@@ -33,6 +35,10 @@ class Segment:
     rate: float
     transform: str
 
+    def turned(self) -> Segment:
+        """Seen from the reference."""
+        return Segment(self.reference, self.query, 1 / self.rate, inverse(self.transform))
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Match:
@@ -49,14 +55,24 @@ class Match:
     score: float
     segments: tuple[Segment, ...]
 
+    def turned(self) -> Match:
+        """Seen from the reference."""
+        segments = sorted((each.turned() for each in self.segments), key=lambda each: each.query)
+        return Match(self.relation, self.score, tuple(segments))
+
 
 _Found = tuple[Segment, Aligned]
 
 
 def match(query: Fingerprint, reference: Fingerprint) -> Match | None:
-    """What `query` and `reference` share, None if nothing was found."""
-    if min(len(query), len(reference)) < 2:
+    """What `query` and `reference` share, None if nothing was found; either may be a picture."""
+    if min(len(query), len(reference)) < 1:
         return None
+    if len(query) == 1:
+        return _pictured(query, reference)
+    if len(reference) == 1:
+        found = _pictured(reference, query)
+        return found and found.turned()
     placements = by_hash(query, reference)
     footage = _gathered([], query, reference, placements)
     if _covered(footage, query) < _EXPLAINED:
@@ -68,6 +84,25 @@ def match(query: Fingerprint, reference: Fingerprint) -> Match | None:
         score = float(np.average([aligned.agreement for _, aligned in footage], weights=weights))
         return Match("same_footage", min(1.0, score), tuple(segment for segment, _ in footage))
     return _scene(placements)
+
+
+def _pictured(picture: Fingerprint, reference: Fingerprint) -> Match | None:
+    """The moment of the reference that a picture shows; of another picture, only the scene."""
+    placements = [*by_hash(picture, reference), *by_features(picture, reference)]
+    moments = [moment(picture, reference, placement) for placement in placements]
+    found = [each for each in moments if each is not None]
+    if not found:
+        return None
+    best = max(found, key=lambda each: (each.same_footage, each.agreement))
+    if best.same_footage and len(reference) > 1:
+        relation, score = "same_footage", best.agreement
+    else:
+        best = max(found, key=lambda each: each.likeness)
+        relation, score = "same_scene", best.likeness
+        if not best.same_scene:
+            return None
+    segment = Segment((0.0, 0.0), (best.time, best.time), 1.0, best.transform)
+    return Match(relation, min(1.0, score), (segment,))
 
 
 def _gathered(

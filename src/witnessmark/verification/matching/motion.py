@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from witnessmark.verification.matching.align import LEAST, Stretch, align
 from witnessmark.verification.matching.candidates import Placement
 from witnessmark.verification.matching.decode import RATE
-from witnessmark.verification.matching.fingerprint import THUMB, Fingerprint
+from witnessmark.verification.matching.fingerprint import Fingerprint
 
 Floats = NDArray[np.float32]
 
@@ -30,8 +30,8 @@ _VOTES = 6
 _BLOCK = 512
 #: Mean square of a residual (levels of 255) below which nothing moves but coding noise.
 STILL = 0.8
-#: Cells that must be comparable.
-_CELLS = 27
+#: Share of the reference that the query must show.
+SHARED = 0.047
 #: Correlation of two thumbnails from which they show one scene.
 _SCENE = 0.6
 #: Samples beyond a stretch may be unlike for a second before it ends.
@@ -83,27 +83,34 @@ class Laid:
 
     def __init__(self, query: Fingerprint, reference: Fingerprint, placement: Placement) -> None:
         scale = float(np.abs(np.linalg.det(placement.matrix[:, :2])) ** 0.5)
-        q = _softened(query.thumbs, scale)
-        r = _softened(reference.thumbs, 1 / scale)
-        centres = (np.arange(THUMB) + 0.5) / THUMB
-        x, y = (each.ravel() for each in np.meshgrid(centres, centres))
-        there = placement.matrix @ np.stack([x, y, np.ones_like(x)])
-        margin = 0.5 / THUMB
-        inside = np.all((there >= margin) & (there <= 1 - margin), axis=0)
-        self.cells = int(inside.sum())
+        # How many cells of the query a cell of the reference covers there, each way.
+        ratio = scale * query.thumbs.shape[1] / reference.thumbs.shape[1]
+        self.q_soft = _softened(query.thumbs, ratio)
+        self.r_soft = _softened(reference.thumbs, 1 / ratio)
         self.query = query.seconds
         self.reference = reference.seconds
-        self.q = _sampled(q, there[:, inside])
-        self.r = r.reshape(len(r), -1)[:, inside]
+        self.q, inside = self.sampled(placement.matrix)
+        self.shared = float(inside.mean())
+        self.r = self.r_soft.reshape(len(self.r_soft), -1)[:, inside]
         self.q_rest, self.q_energy = _residual(self.q)
         self.r_rest, self.r_energy = _residual(self.r)
 
+    def sampled(self, matrix: NDArray[np.float64]) -> tuple[Floats, NDArray[np.bool_]]:
+        """The query where the reference's cells lie (n x p), and which of its cells do (s * s)."""
+        side = self.r_soft.shape[1]
+        centres = (np.arange(side) + 0.5) / side
+        x, y = (each.ravel() for each in np.meshgrid(centres, centres))
+        there = matrix @ np.stack([x, y, np.ones_like(x)])
+        margin = 0.5 / self.q_soft.shape[1]
+        inside = np.all((there >= margin) & (there <= 1 - margin), axis=0)
+        return _sampled(self.q_soft, there[:, inside]), inside
+
     def stretches(self) -> list[Stretch]:
         """Lines of time along which what moves agrees."""
-        if self.cells < _CELLS or min(len(self.q), len(self.r)) < 2:
+        if self.shared < SHARED or min(len(self.q), len(self.r)) < 2:
             return []
-        q_rest = np.where(self.q_energy[:, None] < STILL, 0, _unit(self.q_rest))
-        r_rest = np.where(self.r_energy[:, None] < STILL, 0, _unit(self.r_rest)).T
+        q_rest = np.where(self.q_energy[:, None] < STILL, 0, unit(self.q_rest))
+        r_rest = np.where(self.r_energy[:, None] < STILL, 0, unit(self.r_rest)).T
         votes = []
         for start in range(0, len(q_rest), _BLOCK):
             rows, columns, weight = _voters(q_rest[start : start + _BLOCK] @ r_rest)
@@ -129,7 +136,7 @@ class Laid:
         at = stretch.rate * self.query + stretch.offset
         near = _nearest(self.reference, at)
         there = np.abs(self.reference[near] - at) <= 0.75 / RATE
-        q_shape, r_shape = _unit(_centred(self.q)), _unit(_centred(self.r[near]))
+        q_shape, r_shape = unit(centred(self.q)), unit(centred(self.r[near]))
         scene = np.einsum("ij,ij->i", q_shape, r_shape)
         inside = (self.query >= stretch.start) & (self.query <= stretch.end)
         run = _run(there & (scene >= _SCENE), there & inside)
@@ -210,7 +217,7 @@ def _softened(thumbs: NDArray[np.uint8], scale: float) -> Floats:
     if scale <= 1.2:
         return pictures
     sigma = 0.5 * np.sqrt(scale * scale - 1)
-    place = np.arange(THUMB)
+    place = np.arange(pictures.shape[1])
     kernel = np.exp(-0.5 * ((place[:, None] - place[None, :]) / sigma) ** 2)
     kernel = (kernel / kernel.sum(axis=1, keepdims=True)).astype(np.float32)
     soft: Floats = kernel @ pictures @ kernel.T
@@ -219,8 +226,9 @@ def _softened(thumbs: NDArray[np.uint8], scale: float) -> Floats:
 
 def _sampled(pictures: Floats, points: NDArray[np.float64]) -> Floats:
     """Values (n x p) between cells at `points` (2 x p, 0 to 1)."""
-    x, y = np.clip(points * THUMB - 0.5, 0, THUMB - 1)
-    left, top = np.minimum(x.astype(int), THUMB - 2), np.minimum(y.astype(int), THUMB - 2)
+    side = pictures.shape[1]
+    x, y = np.clip(points * side - 0.5, 0, side - 1)
+    left, top = np.minimum(x.astype(int), side - 2), np.minimum(y.astype(int), side - 2)
     fx, fy = (x - left).astype(np.float32), (y - top).astype(np.float32)
     upper = pictures[:, top, left] * (1 - fx) + pictures[:, top, left + 1] * fx
     lower = pictures[:, top + 1, left] * (1 - fx) + pictures[:, top + 1, left + 1] * fx
@@ -228,12 +236,13 @@ def _sampled(pictures: Floats, points: NDArray[np.float64]) -> Floats:
     return between
 
 
-def _centred(rows: Floats) -> Floats:
+def centred(rows: Floats) -> Floats:
     """Rows without their mean: a change of exposure is no movement."""
     return rows - rows.mean(axis=1, keepdims=True) if rows.shape[1] else rows
 
 
-def _unit(rows: Floats) -> Floats:
+def unit(rows: Floats) -> Floats:
+    """Rows of length 1."""
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6))
 
 
@@ -243,5 +252,5 @@ def _residual(rows: Floats) -> tuple[Floats, Floats]:
     places = np.arange(len(rows))
     low, high = np.maximum(0, places - _AROUND), np.minimum(len(rows), places + _AROUND + 1)
     mean = (sums[high] - sums[low]) / (high - low)[:, None]
-    rest = _centred((rows - mean).astype(np.float32))
+    rest = centred((rows - mean).astype(np.float32))
     return rest, (rest * rest).mean(axis=1) if rows.shape[1] else np.zeros(len(rows), np.float32)
