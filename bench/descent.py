@@ -24,8 +24,8 @@ from witnessmark.verification.matching.descent import Descent, Version, estimate
 from witnessmark.verification.matching.fingerprint import of_file
 
 CACHE = footage.ROOT / ".bench" / "descent"
-#: Seconds of a clip, its longest side, and how many clips.
-LENGTH, SIDE, CLIPS = 10.0, 640, 12
+#: Seconds of a clip, its longest side; every twelfth part of the list, and how many of those.
+LENGTH, SIDE, PARTS, CLIPS = 10.0, 640, 12, 8
 EXCERPT = 2.0, 7.0
 
 #: Name of a copy to what it was made from, and by which edit.
@@ -129,7 +129,7 @@ def chosen() -> dict[str, Path]:
         for name in sorted(clips)
         if name not in footage.SAME_SCENE[1:] and name not in footage.SAME_FOOTAGE[1:]
     ]
-    step = max(1, len(once) // CLIPS)
+    step = max(1, len(once) // PARTS)
     return {name: clips[name] for name in once[::step][:CLIPS]}
 
 
