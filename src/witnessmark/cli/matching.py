@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from witnessmark.cli.explaining import explain as explain_match
+from witnessmark.cli.explaining import located, told_to
 from witnessmark.cli.options import ArchiveOption, JsonOption, opened
 from witnessmark.cli.output import dump, progress, safe, say, show_unenforced
+from witnessmark.errors import BadInput
 
 if TYPE_CHECKING:
     from witnessmark.archive.matching import Tally
@@ -27,13 +30,21 @@ def match(
         list[Path] | None, typer.Option("--against", help="Files to look in: --against A B C.")
     ] = None,
     archive: ArchiveOption = Path(),
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Draw why two match: files, or objects by SHA-256.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="The picture that --explain writes.")] = Path(
+        "match.png"
+    ),
     as_json: JsonOption = False,
 ) -> None:
     """Finds copies, excerpts and edits of the same footage.
 
     Examples: witnessmark match clip.mp4 --against old/*.mp4 --json;
-    witnessmark match --archive ~/archive
+    witnessmark match --archive ~/archive; witnessmark match --explain A.mp4 B.mp4 --out why.png
     """
+    if told_to(explain, queries, against) and queries:
+        raise typer.Exit(_explain(queries, archive, out, as_json))
     if bool(queries) != bool(against):
         raise typer.BadParameter("give files to look for and --against files to look in")
     if queries and against:
@@ -64,6 +75,15 @@ def match(
     say(f"{safe(searched)}.")
     say(expected.sentence if expected else matching.NO_CARD)
     say(f"{recordings} groups of matching footage ('witnessmark show' lists them).")
+
+
+def _explain(names: Sequence[Path], archive: Path, out: Path, as_json: bool) -> int:
+    files = located(names, archive)
+    prints, failures = _fingerprints(files)
+    if failures:
+        path, why = next(iter(failures.items()))
+        raise BadInput(f"{safe(path)}: {safe(why)}.")
+    return explain_match(names, files, (prints[files[0]], prints[files[1]]), out, as_json=as_json)
 
 
 def _show_tally(tally: Tally) -> None:
@@ -136,7 +156,6 @@ def _show_match(row: dict[str, Any]) -> None:
 
 def _fingerprints(paths: Sequence[Path]) -> tuple[dict[Path, Fingerprint], dict[Path, str]]:
     from witnessmark.engines.local import LocalEngine
-    from witnessmark.errors import BadInput
     from witnessmark.ports import Task
     from witnessmark.verification import matching
 

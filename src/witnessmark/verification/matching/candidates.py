@@ -28,9 +28,9 @@ Floats = NDArray[np.float64]
 NEAR = 64
 #: A picture flatter than this (standard deviation of luma) looks like any other flat one.
 FLAT = 6
-#: Of the samples, hashes compare every fourth of the query, and of an hour so many in all, with
-#: every second of the reference.
-_Q_STEP, _Q_MOST, _R_STEP = 4, 2000, 2
+#: Of the samples, hashes compare every fourth of the query with every second of the reference,
+#: and of hours so many in all.
+_Q_STEP, _Q_MOST, _R_STEP, _R_MOST = 4, 2000, 2, 20_000
 #: Query samples that must agree before hashes make a placement.
 LEAST_SAMPLES = 3
 #: Placements looked at for a pair of videos.
@@ -94,7 +94,7 @@ def _views(fingerprint: Fingerprint, step: int) -> list[_View]:
 
 def by_hash(query: Fingerprint, reference: Fingerprint) -> list[Placement]:
     """Placements from whole pictures and pictures without borders, in eight orientations."""
-    there = _views(reference, _R_STEP)
+    there = _views(reference, max(_R_STEP, -(-len(reference) // _R_MOST)))
     found = [
         _agreed(here, other, orientation)
         for here in _views(query, max(_Q_STEP, -(-len(query) // _Q_MOST)))

@@ -13,7 +13,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from witnessmark.verification.matching.align import LEAST, Stretch, align
+from witnessmark.verification.matching.align import GAP, LEAST, Stretch, align
 from witnessmark.verification.matching.candidates import Placement
 from witnessmark.verification.matching.decode import RATE
 from witnessmark.verification.matching.fingerprint import Fingerprint
@@ -28,6 +28,8 @@ _VOTE = 0.35
 _VOTES = 6
 #: Samples compared with all of the other side at a time, to bound memory.
 _BLOCK = 512
+#: Samples of one side held at a time: forty minutes, 120 MB.
+_MOST = 20_000
 #: Mean square of a residual (levels of 255) below which nothing moves but coding noise.
 STILL = 0.8
 #: Share of the reference that the query must show.
@@ -82,13 +84,15 @@ class Laid:
     """Two fingerprints laid onto each other by a placement, cell for cell (n x p and m x p)."""
 
     def __init__(self, query: Fingerprint, reference: Fingerprint, placement: Placement) -> None:
+        rows = _near(query, placement.query, reference.duration)
+        columns = _near(reference, placement.reference, query.duration)
         scale = float(np.abs(np.linalg.det(placement.matrix[:, :2])) ** 0.5)
         # How many cells of the query a cell of the reference covers there, each way.
         ratio = scale * query.thumbs.shape[1] / reference.thumbs.shape[1]
-        self.q_soft = _softened(query.thumbs, ratio)
-        self.r_soft = _softened(reference.thumbs, 1 / ratio)
-        self.query = query.seconds
-        self.reference = reference.seconds
+        self.q_soft = _softened(query.thumbs[rows], ratio)
+        self.r_soft = _softened(reference.thumbs[columns], 1 / ratio)
+        self.query = query.seconds[rows]
+        self.reference = reference.seconds[columns]
         self.q, inside = self.sampled(placement.matrix)
         self.shared = float(inside.mean())
         self.r = self.r_soft.reshape(len(self.r_soft), -1)[:, inside]
@@ -161,6 +165,19 @@ class Laid:
         )
         fixed = float(likeness.mean()) if len(likeness) else 1.0
         return Aligned(line, agreement, float(moving.sum()) / RATE, fixed)
+
+
+def _near(fingerprint: Fingerprint, times: NDArray[np.float64], other: int) -> NDArray[np.intp]:
+    """Samples that the other one (so many milliseconds long) can reach from `times`, in seconds.
+
+    Of hours, what is near, and of that no more than `_MOST`: memory stays bounded.
+    """
+    clock, reach = fingerprint.seconds, 1.4 * other / 1000 + 2 * GAP
+    marks = np.sort(times)
+    after = np.clip(np.searchsorted(marks, clock), 1, max(1, len(marks) - 1))
+    ends = np.stack([marks[after - 1], marks[np.minimum(after, len(marks) - 1)]])
+    near = np.flatnonzero(np.abs(ends - clock).min(axis=0) <= reach)
+    return near[:: 1 + len(near) // _MOST]
 
 
 def _voters(like: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
