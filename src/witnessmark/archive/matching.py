@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from io import BytesIO
-from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
+from witnessmark.archive import comparing
 from witnessmark.archive.archive import Archive
 from witnessmark.archive.batch import FAILURES, NONSENSE, Advance, Batch, inconclusive, nothing
 from witnessmark.errors import BadInput, BadRecord
@@ -24,10 +24,6 @@ from witnessmark.verification.matching import card
 
 _NO_PICTURE = "no picture could be decoded"
 _CHECK = ("fingerprint", matching.VERSION)
-_MODULE = "witnessmark.verification.matching"
-#: Fingerprints that a worker compares with one before it answers: few enough that little is lost
-#: when one of them costs the worker, enough that handing over costs nothing.
-_TOGETHER = 16
 #: A pair that failed so often is not tried again by this matcher.
 TRIES = 3
 
@@ -161,14 +157,14 @@ def _fingerprint(
     tasks = [
         Task(
             row.sha256,
-            f"{_MODULE}:fingerprint",
+            f"{comparing.MODULE}:fingerprint",
             str(archive.blobs.path(row.sha256)),
             {"size": row.size},
         )
         for row in rows
     ]
     made: list[ObjectRow] = []
-    engine = archive.engine([_MODULE])
+    engine = archive.engine([comparing.MODULE])
     with Batch(archive) as batch, closing(engine.map(tasks)) as outcomes:
         for done, outcome in enumerate(outcomes, 1):
             row = waiting[outcome.key]
@@ -249,9 +245,14 @@ def _compare_all(
 
     known = _known(pairs)
     with Batch(archive, remember) as batch:
-        for pair, found in _compared(archive, due()):
+        comparison: comparing.Comparison[End] = comparing.Comparison(
+            lambda: archive.engine([comparing.MODULE]), lambda end: end.path(archive)
+        )
+        for pair, found in comparison.of(due()):
             link = _link(archive, pair, found, known) if isinstance(found, dict) else found
             if isinstance(link, str):
+                for end in pair:
+                    _look_again(archive, end)
                 tally.pairs_failed += 1
                 tally.because(link)
                 archive.work.ask_again(_subject(pair), tried.get(_subject(pair), 0) + 1, "")
@@ -289,75 +290,6 @@ def _subject(pair: Pair | None = None) -> str:
     """What the `work` table calls a pair that failed; without one, how all of them begin."""
     rows = f"{pair[0].entry} {pair[1].entry}" if pair else ""
     return f"compare {matching.MATCHER_VERSION} {rows}"
-
-
-def _compared(
-    archive: Archive, pairs: Iterable[Pair]
-) -> Iterator[tuple[Pair, dict[str, Any] | str | None]]:
-    """Pairs with their match, None, or the reason why they could not be compared.
-
-    A group that costs its worker is looked at again pair by pair, so that one pair fails and not
-    its neighbours.
-    """
-    alone: list[list[Pair]] = []
-    for group, outcome in _in_workers(archive, _grouped(pairs)):
-        if outcome.result is None and len(group) > 1:
-            alone += [[pair] for pair in group]
-        else:
-            yield from _answers(archive, group, outcome)
-    for group, outcome in _in_workers(archive, alone):
-        yield from _answers(archive, group, outcome)
-
-
-def _grouped(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
-    for _, same in groupby(pairs, key=lambda pair: pair[0].entry):
-        while group := list(islice(same, _TOGETHER)):
-            yield group
-
-
-def _in_workers(
-    archive: Archive, groups: Iterable[list[Pair]]
-) -> Iterator[tuple[list[Pair], Outcome]]:
-    waiting: dict[str, list[Pair]] = {}
-
-    def tasks() -> Iterator[Task]:
-        for number, group in enumerate(groups):
-            waiting[str(number)] = group
-            first, *rest = (
-                str(end.path(archive)) for end in (group[0][0], *(other for _, other in group))
-            )
-            yield Task(str(number), f"{_MODULE}:compare", first, also=tuple(rest))
-
-    with closing(archive.engine([_MODULE]).map(tasks())) as outcomes:
-        for outcome in outcomes:
-            yield waiting.pop(outcome.key), outcome
-
-
-def _answers(
-    archive: Archive, group: list[Pair], outcome: Outcome
-) -> Iterator[tuple[Pair, dict[str, Any] | str | None]]:
-    """What a worker answered for each pair; it may have been taken over and answer anything."""
-    if outcome.result is None:
-        # an error is a first fingerprint that is none; a file that went is one to make again
-        if outcome.failure in ("error", "unreadable"):
-            for end in group[0]:
-                _look_again(archive, end)
-        for pair in group:
-            yield pair, FAILURES[outcome.failure].replace("this file", "these fingerprints")
-        return
-    answers = outcome.result.value
-    if not isinstance(answers, list) or len(answers) != len(group):
-        answers = ["nonsense"] * len(group)
-    for pair, answer in zip(group, answers, strict=True):
-        if answer is None:
-            yield pair, None
-        elif not isinstance(answer, dict):
-            yield pair, NONSENSE
-        elif "failure" in answer:
-            _look_again(archive, pair[1])
-            yield pair, FAILURES["error"].replace("this file", "these fingerprints")
-        else:
-            yield pair, answer
 
 
 def _look_again(archive: Archive, end: End) -> None:
@@ -414,11 +346,11 @@ def _link(archive: Archive, pair: Pair, found: dict[str, Any], known: Known) -> 
     if b.claimed:
         ends = {"object": a.name, "reference": b.name}
     try:
-        segments: list[Json] = [_segment(each) for each in found["segments"]]
+        segments: list[Json] = [dict(comparing.segment(each)) for each in found["segments"]]
         fields: dict[str, Json] = {
             **ends,
             "relation": found["relation"],
-            "score": f"{_number(found['score']):.4f}",
+            "score": f"{comparing.number(found['score']):.4f}",
             "fingerprint": matching.VERSION,
             "matcher": matching.MATCHER_VERSION,
             "segments": segments,
@@ -439,32 +371,6 @@ def _link(archive: Archive, pair: Pair, found: dict[str, Any], known: Known) -> 
 #: So many fit into an entry, beside everything else.
 _MOST_SEGMENTS = 200
 _MOST_EVIDENCE = 4 << 20
-
-
-def _segment(said: Mapping[str, Any]) -> dict[str, Json]:
-    (a_start, a_end), (b_start, b_end) = said["query"], said["reference"]
-    return {
-        "a_start": _ms(a_start),
-        "a_end": _ms(a_end),
-        "b_start": _ms(b_start),
-        "b_end": _ms(b_end),
-        "rate": f"{_number(said['rate']):.4f}",
-        "transform": said["transform"],
-    }
-
-
-def _ms(seconds: object) -> int:
-    return round(_number(seconds) * 1000)
-
-
-def _number(said: object) -> float:
-    """A finite number from its decimal text, or from a whole number."""
-    if isinstance(said, bool) or not isinstance(said, str | int):
-        raise TypeError("not a number")
-    found = float(said)
-    if not math.isfinite(found) or abs(found) > 1e9:
-        raise ArithmeticError("not a number that a video has")
-    return found
 
 
 # --- coverage ------------------------------------------------------------------------------------
