@@ -59,11 +59,12 @@ def material(name: str, source: Path, folder: Path) -> dict[str, Version]:
     if not paths["base"].exists():
         fps = edits.pace(source)
         pictures = edits.steady(edits.frames(source, end=LENGTH), fps)
-        edits.write(paths["base"], (edits.fitted(p, SIDE) for p in pictures), fps, crf=18)
+        small = (edits.fitted(picture, SIDE) for picture in pictures)
+        edits.write(folder / "half.mp4", small, fps, crf=18).rename(paths["base"])
     for copy, (parent, edit) in CHAIN.items():
         paths[copy] = folder / f"{name}.{copy.replace(' ', '-')}.mp4"
         if not paths[copy].exists():
-            edit(paths[parent], paths[copy])
+            edit(paths[parent], folder / "half.mp4").rename(paths[copy])
     made = {}
     for copy, path in paths.items():
         kept = path.with_suffix(f".{VERSION}.wmfp")

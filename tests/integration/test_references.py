@@ -117,6 +117,7 @@ def test_a_claimed_fingerprint_is_matched_and_joins_nothing(
     entries = (package / "data" / "record" / "entries").read_text()
     assert "reference.claimed/1" in entries
     assert "reference.matched/1" in entries
+    assert "somebody's claim" in (package / "README.txt").read_text()
 
 
 def test_hostile_fingerprints_are_counted(archive: Archive, film: Path, tmp_path: Path) -> None:

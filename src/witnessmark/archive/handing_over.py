@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -28,7 +28,9 @@ from witnessmark.catalog.standing import Standings
 from witnessmark.errors import BadInput, Erased, NotFound, Refused
 from witnessmark.model import (
     ExportMade,
+    ObjectStored,
     Recorded,
+    ReferenceClaimed,
     ReferenceExported,
     RiskRecorded,
     SightingRecorded,
@@ -311,11 +313,26 @@ def _notices(archive: Archive, entries: Sequence[Recorded]) -> tuple[str, ...]:
     gone = len(package.disposed(entries))
     disposed = f"{gone} objects or attachments named here were disposed of" if gone else ""
     said = [_one_sided(archive), *map(custodying.gap_sentence, gaps), disposed]
-    return tuple(filter(None, said))
+    return tuple(filter(None, [*said, *_references(archive, entries)]))
+
+
+def _references(archive: Archive, entries: Sequence[Recorded]) -> Iterator[str]:
+    """What in the package is there only to compare with."""
+    stored = {each.said.sha256 for each in entries if isinstance(each.said, ObjectStored)}
+    if count := len(stored & archive.queries.references().keys()):
+        yield (
+            f"{count} of the objects are of reference collections: older footage to compare with, "
+            "not material that this archive collected"
+        )
+    if count := sum(isinstance(each.said, ReferenceClaimed) for each in entries):
+        yield (
+            f"{count} entries are of fingerprints without their video: they, and every date given "
+            "with them, are somebody's claim"
+        )
 
 
 def _one_sided(archive: Archive) -> str:
-    runs = Counter(row.party for row in archive.queries.runs())
+    runs = Counter(row.party for row in archive.queries.runs() if row.reference is None)
     return readme.one_sided(archive.scope().parties, runs)
 
 
