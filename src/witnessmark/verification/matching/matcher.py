@@ -52,8 +52,8 @@ class Match:
     Attributes:
         relation: `same_footage`; `same_scene` when only what stands still agrees; `same_card` when
             nothing but an intro, a countdown or a test card is shared.
-        score: 0 to 1; for footage and cards the mean agreement of what moves, for a scene the share of the
-            query's pictures that agree.
+        score: 0 to 1; for footage and cards the mean agreement of what moves, for a scene the
+            share of the query's pictures that agree.
         segments: for a scene, from the first to the last picture that agrees, on each side.
     """
 
