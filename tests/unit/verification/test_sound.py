@@ -23,8 +23,8 @@ from witnessmark.verification.matching.fingerprint import of_file as seen
 from witnessmark.verification.matching.matcher import Segment
 from witnessmark.verification.matching.sound import (
     SoundMatch,
-    beside,
     compare_sounds,
+    explained,
     match_sounds,
     soundprint,
 )
@@ -261,14 +261,12 @@ def test_sound_that_goes_with_the_footage_is_not_told_twice() -> None:
     def line(start: float, end: float, offset: float = 0.0) -> Segment:
         return Segment((start, end), (start + offset, end + offset), 1.0, "identity")
 
-    found = SoundMatch("same_sound", 0.9, (line(0, 10), line(20, 30)), "")
-    assert beside(found, []) == found
-    left = beside(found, [line(1, 9)])
-    assert left is not None
-    assert left.segments == (line(20, 30),)
-    assert beside(found, [line(0, 31)]) is None
-    assert beside(found, [line(0, 31, offset=5)]) == found
-    assert beside(found, [line(0, 4)]) == found
+    assert not explained(line(0, 10), [])
+    assert explained(line(0, 10), [line(1, 9)])
+    assert explained(line(0, 10), [line(0, 3), line(7, 12)])
+    assert not explained(line(20, 30), [line(1, 9)])
+    assert not explained(line(0, 10), [line(0, 31, offset=5)])
+    assert not explained(line(0, 10), [line(0, 4)])
 
 
 def test_a_worker_answers_for_each_pair() -> None:

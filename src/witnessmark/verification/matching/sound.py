@@ -27,8 +27,8 @@ __all__ = [
     "MATCHER_VERSION",
     "SAME_SOUND",
     "SoundMatch",
-    "beside",
     "compare_sounds",
+    "explained",
     "match_sounds",
 ]
 
@@ -99,35 +99,23 @@ def _segment(line: Stretch, longest: float) -> Segment:
     )
 
 
-def beside(found: SoundMatch, footage: Iterable[Segment]) -> SoundMatch | None:
-    """Without the segments whose seconds are the same footage already, None if none is left.
+def explained(segment: Segment, footage: Iterable[Segment]) -> bool:
+    """Whether pictures explain at least half of a segment, on the same line of time.
 
-    A segment goes when pictures explain at least half of it on the same line of time.
+    The sound that goes with the same footage is no news.
     """
-    shown = list(footage)
-    left = tuple(each for each in found.segments if 2 * _explained(each, shown) < _length(each))
-    return dataclasses.replace(found, segments=left) if left else None
-
-
-def _explained(segment: Segment, footage: Sequence[Segment]) -> float:
-    """Seconds of the segment that footage shows at the same seconds of the reference."""
     total = 0.0
     for each in footage:
         start = max(segment.query[0], each.query[0])
         end = min(segment.query[1], each.query[1])
-        if end > start:
-            middle = (start + end) / 2
-            here, there = _reference(segment, middle), _reference(each, middle)
-            total += (end - start) if abs(here - there) <= _NEAR else 0.0
-    return total
+        middle = (start + end) / 2
+        if end > start and abs(_reference(segment, middle) - _reference(each, middle)) <= _NEAR:
+            total += end - start
+    return 2 * total >= segment.query[1] - segment.query[0]
 
 
 def _reference(segment: Segment, time: float) -> float:
     return segment.reference[0] + segment.rate * (time - segment.query[0])
-
-
-def _length(segment: Segment) -> float:
-    return segment.query[1] - segment.query[0]
 
 
 # --- in a worker ---------------------------------------------------------------------------------
