@@ -51,6 +51,13 @@ class Aligned:
     ratio: float
     agreement: float
 
+    @property
+    def certain(self) -> bool:
+        """Whether the offset stands out."""
+        return (
+            self.peak >= _PEAK_FROM and self.ratio >= _RATIO_FROM and self.agreement >= _AGREE_FROM
+        )
+
 
 def correlated(query: Shapes, reference: Shapes) -> NDArray[np.float64]:
     """GCC-PHAT at each lag, in frames: at index k the reference is k - len(query) + 1 later."""
@@ -65,12 +72,17 @@ def correlated(query: Shapes, reference: Shapes) -> NDArray[np.float64]:
     return np.asarray(np.roll(lags, len(query) - 1)[: len(query) + len(reference) - 1])
 
 
-def aligned(query: Soundprint, reference: Soundprint) -> list[Aligned]:
-    """Offsets at which the two are one event, by query time; none when nothing stands out."""
+def aligned(query: Soundprint, reference: Soundprint, *, everything: bool = False) -> list[Aligned]:
+    """Offsets at which the two are one event, by query time; none when nothing stands out.
+
+    Args:
+        everything: the best offset of every window, however weak.
+    """
     if len(query) > len(reference):
-        return sorted(map(_turned, aligned(reference, query)), key=lambda each: each.start)
+        found = aligned(reference, query, everything=everything)
+        return sorted(map(_turned, found), key=lambda each: each.start)
     a, b = shapes(query.levels), shapes(reference.levels)
-    found: list[Aligned] = []
+    joined: list[Aligned] = []
     for start in _starts(len(a), _WINDOW, _MOST_WINDOWS):
         window = a[start : start + _WINDOW]
         tried = (
@@ -78,9 +90,9 @@ def aligned(query: Soundprint, reference: Soundprint) -> list[Aligned]:
             for there in _starts(len(b), _PART - _WINDOW, len(b))
         )
         best = max((each for each in tried if each), key=lambda each: each.peak, default=None)
-        if best is not None:
-            _join(found, best)
-    return found
+        if best is not None and (everything or best.certain):
+            _join(joined, best)
+    return joined
 
 
 def _starts(length: int, step: int, most: int) -> list[int]:
@@ -118,8 +130,6 @@ def _laid(query: Shapes, reference: Shapes, first: int, there: int) -> Aligned |
     by = int(lag[top])
     start, end = max(0, -by), min(len(query), len(reference) - by)
     agree = float(agreement(query[start:end], reference[start + by : end + by]).mean())
-    if peak < _PEAK_FROM or ratio < _RATIO_FROM or agree < _AGREE_FROM:
-        return None
     offset = (there + by - first) / PACE
     return Aligned(offset, (first + start) / PACE, (first + end) / PACE, peak, ratio, agree)
 
