@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--row", action="append", help="queries with this in their name")
     made.add_argument("--negatives", action="store_true", help="only pairs that share nothing")
     made.add_argument("--edits", action="store_true", help="only queries, no further pairs")
+    made.add_argument("--own", action="store_true", help="queries against their own shoot alone")
     made.add_argument("--made", action="store_true", help="only queries that are made already")
     made.add_argument("--make", action="store_true", help="make the queries, compare nothing")
     made.add_argument("--card", action="store_true", help="write the card into the product")
@@ -84,11 +85,11 @@ def measured(options: argparse.Namespace) -> tuple[list[Outcome], list[Row]]:
     if options.make:
         running.make(asked, options.jobs)
         return [], []
-    outcomes = running.outcomes(asked, pieces, options.jobs)
+    outcomes = running.outcomes(asked, pieces, options.jobs, own=options.own)
     made = rows(outcomes)
-    if asked and not (options.no_peers or options.half):
+    if asked and not (options.no_peers or options.half or options.own):
         made += comparing.table(outcomes, asked, pieces, options.jobs)
-    if not (options.row or options.edits):
+    if not (options.row or options.edits or options.own):
         trials = tried(options, pieces)
         made += tables.hard_negatives(trials)
         if not (options.half or options.negatives):
@@ -97,7 +98,14 @@ def measured(options: argparse.Namespace) -> tuple[list[Outcome], list[Row]]:
             if options.card:
                 calibration.write(card)
         outcomes += trials
-    parts = (options.row, options.half, options.quick, options.negatives, options.edits)
+    parts = (
+        options.row,
+        options.half,
+        options.quick,
+        options.negatives,
+        options.edits,
+        options.own,
+    )
     if not any(parts):
         made += sounds.rows(pieces) + costs.costs(pieces) + costs.pairs(pieces)
     return outcomes, made
