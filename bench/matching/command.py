@@ -92,23 +92,21 @@ def measured(options: argparse.Namespace) -> tuple[list[Outcome], list[Row]]:
     if not (options.row or options.edits or options.own):
         trials = tried(options, pieces)
         made += tables.hard_negatives(trials)
-        if not (options.half or options.negatives):
+        if whole(options):
             card = calibration.made(outcomes, trials)
             made += calibration.rows(card)
             if options.card:
                 calibration.write(card)
         outcomes += trials
-    parts = (
-        options.row,
-        options.half,
-        options.quick,
-        options.negatives,
-        options.edits,
-        options.own,
-    )
-    if not any(parts):
+    if whole(options):
         made += sounds.rows(pieces) + costs.costs(pieces) + costs.pairs(pieces)
     return outcomes, made
+
+
+def whole(options: argparse.Namespace) -> bool:
+    """Whether everything was asked for."""
+    parts = ("quick", "half", "row", "negatives", "edits", "own", "made")
+    return not any(getattr(options, name) for name in parts)
 
 
 def table(_: Path) -> list[Row]:
@@ -117,7 +115,10 @@ def table(_: Path) -> list[Row]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    options = parser().parse_args(arguments)
+    given = parser()
+    options = given.parse_args(arguments)
+    if options.card and not whole(options):
+        given.error("--card needs the whole measurement")
     outcomes, made = measured(options)
     if options.misses:
         for line in tables.misses(outcomes):
