@@ -12,8 +12,8 @@ within `multihash.RADIUS` in any orientation, or words of one keyframe, as it is
 one of the query's. Whether a video finds another depends on nothing but the two, not on how the
 index is cut into segments; and but for the words of mirrored pictures (a mirrored crop), which one
 of two sketches may have a little more of in common with the other than that one with it, both find
-each other: so the order in which videos come does not change what is compared. Their order in the list does depend on the
-others: what many videos share (a card, a logo) counts for less.
+each other: so the order in which videos come does not change what is compared. Their order in the
+list does depend on the others: what many videos share (a card, a logo) counts for less.
 
 The index is derived: a file of it that is missing or damaged is left out, `keys` lacks the videos
 it held, and adding them again makes it whole.
