@@ -80,6 +80,12 @@ def test_a_merge_needs_no_program_and_bows_to_a_later_split_only() -> None:
     assert spans([], merge, word(6, "split"), word(7, "confirm")) == [(0, 10_000)]
 
 
+def test_a_word_that_is_not_known_changes_nothing() -> None:
+    (edge,) = edges([line(1)], [word(5, "doubt")])
+    assert (edge.a.end, edge.confirmed) == (60_000, False)
+    assert spans([line(1)], word(5, "split"), word(6, "doubt")) == []
+
+
 def test_most_of_a_line_must_be_confirmed() -> None:
     (little,) = edges([line(1)], [word(5, "confirm", (0, 20_000))])
     (most,) = edges([line(1)], [word(5, "confirm", (0, 40_000))])
