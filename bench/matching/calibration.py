@@ -73,7 +73,7 @@ def rising(scores: Floats, truth: Floats) -> list[tuple[float, float]]:
             _, copies, others = steps.pop()
             steps[-1][1] += copies
             steps[-1][2] += others
-    return [(s, (c + extra[0]) / (c + o + extra.sum())) for s, c, o in steps]
+    return [(s, float((c + extra[0]) / (c + o + extra.sum()))) for s, c, o in steps]
 
 
 def _share(step: Sequence[float]) -> float:

@@ -13,6 +13,7 @@ from bench.matching import (
     negatives,
     queries,
     running,
+    sounds,
     sources,
     tables,
 )
@@ -29,6 +30,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--half", choices=["fit", "report"], help="queries of one half only")
     made.add_argument("--row", action="append", help="queries with this in their name")
     made.add_argument("--negatives", action="store_true", help="only pairs that share nothing")
+    made.add_argument("--edits", action="store_true", help="only queries, no further pairs")
+    made.add_argument("--made", action="store_true", help="only queries that are made already")
+    made.add_argument("--make", action="store_true", help="make the queries, compare nothing")
     made.add_argument("--card", action="store_true", help="write the card into the product")
     made.add_argument("--no-peers", action="store_true", help="without the side by side")
     made.add_argument("--jobs", type=int, default=running.cores(), help="processes")
@@ -42,6 +46,8 @@ def chosen(options: argparse.Namespace, pieces: Sequence[Piece]) -> list[Query]:
         made = [query for query in made if query.half == options.half]
     if options.row:
         made = [query for query in made if any(row in query.name for row in options.row)]
+    if options.made:
+        made = [query for query in made if query.is_made]
     return queries.few(made) if options.quick else made
 
 
@@ -75,11 +81,14 @@ def measured(options: argparse.Namespace) -> tuple[list[Outcome], list[Row]]:
     """All outcomes and all rows that the options ask for."""
     pieces = sources.pieces()
     asked = [] if options.negatives else chosen(options, pieces)
+    if options.make:
+        running.make(asked, options.jobs)
+        return [], []
     outcomes = running.outcomes(asked, pieces, options.jobs)
     made = rows(outcomes)
     if asked and not (options.no_peers or options.half):
         made += comparing.table(outcomes, asked, pieces, options.jobs)
-    if not options.row:
+    if not (options.row or options.edits):
         trials = tried(options, pieces)
         made += tables.hard_negatives(trials)
         if not (options.half or options.negatives):
@@ -88,8 +97,9 @@ def measured(options: argparse.Namespace) -> tuple[list[Outcome], list[Row]]:
             if options.card:
                 calibration.write(card)
         outcomes += trials
-    if not (options.row or options.half or options.quick or options.negatives):
-        made += costs.costs(pieces) + costs.pairs(pieces)
+    parts = (options.row, options.half, options.quick, options.negatives, options.edits)
+    if not any(parts):
+        made += sounds.rows(pieces) + costs.costs(pieces) + costs.pairs(pieces)
     return outcomes, made
 
 

@@ -85,7 +85,10 @@ def table(
         compared = pairs(peer, queries, pieces)
         setting = peers.fitted([pair for pair in compared if pair.half == "fit"])
         theirs[peer], its = _theirs(compared, setting)
-        told.append(f"{peer}: {setting}, precision {its:.4f}")
+        shipped, whose = _theirs(compared, peers.SHIPPED)
+        mean = sum(share for share, _, _ in shipped.values()) / max(1, len(shipped))
+        told.append(f"{peer}: {setting}, precision {its:.4f}; at {peers.SHIPPED} mean recall of"
+                    f" rows {mean:.3f}, precision {whose:.4f}")  # fmt: skip
     rows = [_row(name, mine[name], {p: theirs[p][name] for p in theirs})
             for name in ROWS if name in mine]  # fmt: skip
     return [*rows, Row("settings of the side by side, chosen on the fit half", "; ".join(told))]
@@ -98,4 +101,4 @@ def _row(
     ahead = all(mine[0] > its[0] or mine[0] == its[0] == 1 for its in theirs.values())
     told = [f"{peer} 95% {low:.2f}-{high:.2f}" for peer, (_, low, high) in theirs.items()]
     what = f"by pair, report half, synthetic edits: {name}"
-    return Row(what, ", ".join(figures), "ahead", ahead, "; ".join(told))
+    return Row(what, ", ".join(figures), "ahead, or level at 1", ahead, "; ".join(told))

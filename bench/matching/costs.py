@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import statistics
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import av
 
-from bench.matching.sources import CACHE, Piece
+from bench.matching.sources import CACHE, Piece, kept
 from bench.report import Row
 from support import edits
 from support.edits import pictures
@@ -45,13 +46,12 @@ def files(pieces: Sequence[Piece]) -> list[Path]:
         chosen = [held[name] for name in names if name in held]
         if not chosen:
             continue
-        if not out.exists():
-            out.parent.mkdir(parents=True, exist_ok=True)
-            partial = out.with_name(f".{out.name}")
-            edits.write(partial, _pictures(chosen), FPS, crf=23)
-            partial.rename(out)
-        made.append(out)
+        made.append(kept(out, functools.partial(_written, chosen)))
     return made
+
+
+def _written(pieces: Sequence[Piece], out: Path) -> None:
+    edits.write(out, _pictures(pieces), FPS, crf=23)
 
 
 def _decoded(path: Path, skipping: bool = False) -> None:

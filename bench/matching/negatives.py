@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.matching.sources import CACHE, OTHERS, SEEN, Piece, halves, located
+from bench.matching.sources import CACHE, OTHERS, SEEN, Piece, cut, halves, kept, located
 from support import blanks, edits
 from support.edits import dressing, reuploads
 
@@ -39,20 +39,7 @@ class Trial:
 
 
 def _place(name: str) -> Path:
-    out = CACHE / "negatives" / VERSION / name
-    out.parent.mkdir(parents=True, exist_ok=True)
-    return out
-
-
-def _cut(path: Path, name: str, start: float, end: float) -> Path:
-    out = _place(f"{name} {start:.1f}-{end:.1f}.mp4")
-    if not out.exists():
-        partial = out.with_name(f".{out.name}")
-        fps = edits.pace(path)
-        shown = edits.steady(edits.frames(path, start=start, end=end), fps)
-        edits.write(partial, (edits.fitted(each, 640) for each in shown), fps, crf=18)
-        partial.rename(out)
-    return out
+    return CACHE / "negatives" / VERSION / name
 
 
 def _spans(length: float) -> list[tuple[str, list[tuple[float, float]]]]:
@@ -61,10 +48,14 @@ def _spans(length: float) -> list[tuple[str, list[tuple[float, float]]]]:
     counts = {2, 3, *([min(MOST, int(length / (LONGEST + APART)))] if length > 20 else [])}
     for count in sorted(counts):
         step = length / count
-        kept = min(step - APART, LONGEST if count > 3 else step)
-        if kept >= SHORTEST:
-            ways.append((f"{count}", [(k * step, k * step + kept) for k in range(count)]))
+        lasts = min(step - APART, LONGEST if count > 3 else step)
+        if lasts >= SHORTEST:
+            ways.append((f"{count}", [(k * step, k * step + lasts) for k in range(count)]))
     return ways
+
+
+def _part(name: str, span: tuple[float, float]) -> Path:
+    return _place(f"{name} {span[0]:.1f}-{span[1]:.1f}.mp4")
 
 
 def disjoint() -> list[Trial]:
@@ -76,7 +67,9 @@ def disjoint() -> list[Trial]:
             continue
         for way, spans in _spans(reuploads.length(path)):
             parts = {
-                f"{source.name} part {k + 1} of {way}": _cut(path, source.name, *span)
+                f"{source.name} part {k + 1} of {way}": cut(
+                    path, _part(source.name, span), *span, 640
+                )
                 for k, span in enumerate(spans)
             }
             kind = f"disjoint parts, {source.kind} camera"
@@ -135,10 +128,7 @@ def blank(pieces: Sequence[Piece]) -> list[Trial]:
 
 
 def _blank(kind: str, seed: int) -> Path:
-    out = _place(f"{kind} {seed}.mp4")
-    if not out.exists():
-        blanks.blank(out.with_name(f".{out.name}"), kind, seed).rename(out)
-    return out
+    return kept(_place(f"{kind} {seed}.mp4"), lambda partial: blanks.blank(partial, kind, seed))
 
 
 def template(pieces: Sequence[Piece]) -> list[Trial]:
@@ -158,17 +148,13 @@ def template(pieces: Sequence[Piece]) -> list[Trial]:
 
 
 def _dressed(piece: Piece) -> Path:
-    out = _place(f"{piece.name} in the template.mp4")
-    if not out.exists():
+    def make(partial: Path) -> None:
         change = dressing.channel(640, 360, np.random.default_rng(5))
-        partial = out.with_name(f".{out.name}")
         fps = edits.pace(piece.base)
-        shown = edits.steady(edits.frames(piece.base), fps)
-        edits.write(
-            partial, (change(edits.resized(p, 640, 360), n) for n, p in enumerate(shown)), fps
-        )
-        partial.rename(out)
-    return out
+        shown = enumerate(edits.steady(edits.frames(piece.base), fps))
+        edits.write(partial, (change(edits.resized(p, 640, 360), n) for n, p in shown), fps)
+
+    return kept(_place(f"{piece.name} in the template.mp4"), make)
 
 
 def trials(pieces: Sequence[Piece]) -> list[Trial]:

@@ -156,6 +156,10 @@ class Setting:
         return f"distance {self.radius}, {self.share:.2f} of {whose} pictures"
 
 
+#: What vPDQ's own matching asks for.
+SHIPPED = Setting(31, 0, 0.80)
+
+
 def fitted(pairs: Sequence[Compared]) -> Setting:
     """The setting with most copies linked at `PRECISION` among these pairs."""
     best, chosen = -1, Setting(31, 0, 1.01)

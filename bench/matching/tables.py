@@ -55,9 +55,11 @@ def false_links(pairs: Iterable[Pair], what: str) -> list[Row]:
     couples = {tuple(sorted((group, each.group))) for each in kept for group in each.groups}
     wrong = {tuple(sorted((group, each.group))) for each in bad for group in each.groups}
     naive, clusters = upper(len(bad), len(kept)), upper(min(len(wrong), len(shoots)), len(shoots))
+    alike = sum(each.relation == "same_scene" for each in kept)
+    by_couple = upper(len(wrong), len(couples))
     told = (
-        f"95% upper bound by pair {naive:.1e}, by shoot {clusters:.2f} ({len(shoots)}), by couple"
-        f" of shoots {upper(len(wrong), len(couples)):.1e} ({len(couples)}); synthetic edits"
+        f"{alike} called same_scene; 95% upper bound by pair {naive:.1e}, by shoot {clusters:.2f}"
+        f" ({len(shoots)}), by couple of shoots {by_couple:.1e} ({len(couples)}); synthetic edits"
     )
     return [Row(what, f"{len(bad)} of {len(kept)}", "0", not bad, told)]
 
@@ -93,8 +95,9 @@ def misses(outcomes: Iterable[Outcome]) -> Iterator[str]:
                     f"\t{each.score:.2f}\tfound {each.told or '-'}\ttruth {truth}"
                 )
         for pair in outcome.pairs:
-            if pair.relation == "same_footage":
+            wrong = {"same_footage": "FALSE", "same_scene": "SCENE"}.get(pair.relation)
+            if wrong == "FALSE" or (wrong and pair.group not in pair.groups):
                 yield (
-                    f"{pair.half}\tFALSE ({pair.kind})\t{pair.piece}\t{pair.query}\t{pair.relation}"
-                    f"\t{pair.score:.2f}\tfound {pair.told}"
+                    f"{pair.half}\t{wrong} ({pair.kind})\t{pair.piece}\t{pair.query}"
+                    f"\t{pair.relation}\t{pair.score:.2f}\tfound {pair.told}"
                 )

@@ -60,11 +60,16 @@ class Candidates:
     only_flat: bool
 
 
-def ranked(segments: Sequence[Segment], query: Sketch, most: int) -> Candidates:
+def ranked(
+    segments: Sequence[Segment], query: Sketch, mirrored: Sketch | None, most: int
+) -> Candidates:
     """The candidates in all segments."""
     videos = np.cumsum([0, *(len(each.keys) for each in segments)])
     agreeing, hash_weights = _by_hash(segments, query, videos)
     votes, word_weights = _by_words(segments, query, videos)
+    if mirrored is not None:
+        more_votes, more_weights = _by_words(segments, mirrored, videos)
+        votes, word_weights = np.maximum(votes, more_votes), np.maximum(word_weights, more_weights)
     enough = np.flatnonzero((agreeing > 0) | (votes >= VOTES))
     score = _WORTH * hash_weights + word_weights
     found = []
