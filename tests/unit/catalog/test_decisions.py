@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from witnessmark.catalog.decisions import EVER, LEAST, Decision, Line, Span, edges
@@ -122,6 +122,7 @@ def recordings(lines: list[Line], words: list[Decision]) -> set[frozenset]:
     }  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(machine, max_size=6), st.lists(person, max_size=5), st.randoms())
 def test_when_links_and_words_arrive_changes_nothing(
     found: list, said: list, shuffler: random.Random
@@ -155,6 +156,7 @@ def test_when_links_and_words_arrive_changes_nothing(
     assert arrived(order) == first
 
 
+@settings(deadline=None)
 @given(st.lists(machine, max_size=6), st.lists(person, max_size=5))
 def test_a_split_of_everything_leaves_nothing_of_a_pair(found: list, said: list) -> None:
     lines = [

@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support import edits, footage
@@ -118,6 +118,7 @@ some = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(some, st.randoms())
 def test_a_tree_has_no_way_back_and_no_order_of_arrival(
     drawn: list, shuffler: random.Random
