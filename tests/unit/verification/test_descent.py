@@ -106,6 +106,13 @@ def test_two_edits_of_one_copy_are_not_made_from_each_other() -> None:
     assert [(each.a, each.b) for each in tree(found).open] == [("bars", "crop")]
 
 
+def test_of_two_that_may_be_the_parent_the_less_edited_one_is_named() -> None:
+    weak = Descent("a", "low", None, None, 0.6, (Sign("fewer bytes", -0.6),))
+    found = [said("a", "crop", "crop"), said("low", "crop", "crop"), weak]
+    assert arrows(*found) == {("a", "crop")}
+    assert len(tree(found).open) == 2
+
+
 def test_the_weakest_arrow_of_a_circle_goes() -> None:
     circle = [said("a", "b", "x", strength=3), said("b", "c", "x", strength=2)]
     assert arrows(*circle, said("c", "a", "x", strength=1)) == {("a", "b"), ("b", "c")}
