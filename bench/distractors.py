@@ -219,7 +219,7 @@ def _tail(asked: Sequence[Sketch], held: Sequence[Sketch]) -> str:
     points, pairs = [], 0
     tables, documents = postings.made(held), sum(each.keys for each in held)
     for query in asked:
-        hits = postings.search(query, tables)
+        hits = postings.search(query, tables, least=1)
         pair = query.keyframes[hits.word].astype(np.int64) * documents + hits.document
         both = Pairs.of(pair, hits.distance.astype(np.int64) * COUNT + query.words[hits.word])
         words.append(both.count)

@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--row", action="append", help="queries with this in their name")
     made.add_argument("--negatives", action="store_true", help="only pairs that share nothing")
     made.add_argument("--edits", action="store_true", help="only queries, no further pairs")
+    made.add_argument("--own", action="store_true", help="queries against their own shoot alone")
     made.add_argument("--made", action="store_true", help="only queries that are made already")
     made.add_argument("--make", action="store_true", help="make the queries, compare nothing")
     made.add_argument("--card", action="store_true", help="write the card into the product")
@@ -84,23 +85,28 @@ def measured(options: argparse.Namespace) -> tuple[list[Outcome], list[Row]]:
     if options.make:
         running.make(asked, options.jobs)
         return [], []
-    outcomes = running.outcomes(asked, pieces, options.jobs)
+    outcomes = running.outcomes(asked, pieces, options.jobs, own=options.own)
     made = rows(outcomes)
-    if asked and not (options.no_peers or options.half):
+    if asked and not (options.no_peers or options.half or options.own):
         made += comparing.table(outcomes, asked, pieces, options.jobs)
-    if not (options.row or options.edits):
+    if not (options.row or options.edits or options.own):
         trials = tried(options, pieces)
         made += tables.hard_negatives(trials)
-        if not (options.half or options.negatives):
+        if whole(options):
             card = calibration.made(outcomes, trials)
             made += calibration.rows(card)
             if options.card:
                 calibration.write(card)
         outcomes += trials
-    parts = (options.row, options.half, options.quick, options.negatives, options.edits)
-    if not any(parts):
+    if whole(options):
         made += sounds.rows(pieces) + costs.costs(pieces) + costs.pairs(pieces)
     return outcomes, made
+
+
+def whole(options: argparse.Namespace) -> bool:
+    """Whether everything was asked for."""
+    parts = ("quick", "half", "row", "negatives", "edits", "own", "made")
+    return not any(getattr(options, name) for name in parts)
 
 
 def table(_: Path) -> list[Row]:
@@ -109,7 +115,10 @@ def table(_: Path) -> list[Row]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    options = parser().parse_args(arguments)
+    given = parser()
+    options = given.parse_args(arguments)
+    if options.card and not whole(options):
+        given.error("--card needs the whole measurement")
     outcomes, made = measured(options)
     if options.misses:
         for line in tables.misses(outcomes):

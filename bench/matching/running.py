@@ -50,11 +50,14 @@ class Outcome:
     pairs: tuple[Pair, ...]
 
 
-def outcome(query: Query, references: Sequence[Piece]) -> Outcome:
-    """Makes what is missing, compares, judges."""
+def outcome(query: Query, references: Sequence[Piece], *, own: bool = False) -> Outcome:
+    """Makes what is missing, compares, judges; with its own shoots alone when `own`."""
     parts = query.made()
     if query.half == "fit":  # nothing of the report half may bear on a threshold
         references = [piece for piece in references if piece.half == "fit"]
+    if own:
+        shoots = {part.group for part in parts}
+        references = [piece for piece in references if piece.group in shoots]
     found = prints.matches(query.path, {piece.name: piece.path for piece in references})
     names = {part.piece for part in parts}
     # What lies over or beside a part is not unrelated to its own shoot.
@@ -120,10 +123,16 @@ def make(queries: Sequence[Query], jobs: int) -> None:
     _each("queries made", work, len(queries), (), jobs)
 
 
-def outcomes(queries: Sequence[Query], references: Sequence[Piece], jobs: int) -> list[Outcome]:
+def outcomes(
+    queries: Sequence[Query], references: Sequence[Piece], jobs: int, *, own: bool = False
+) -> list[Outcome]:
     """Of all queries, in their order."""
     paths = [piece.path for piece in references]
-    return _each("queries", lambda n: outcome(queries[n], references), len(queries), paths, jobs)
+
+    def work(number: int) -> Outcome:
+        return outcome(queries[number], references, own=own)
+
+    return _each("queries", work, len(queries), paths, jobs)
 
 
 def trials(tries: Sequence[Trial], jobs: int) -> list[Outcome]:

@@ -91,3 +91,9 @@ def test_a_disposed_object_leaves_nothing_in_the_index(
     assert not holding(trace)
     left = [clips[each] for each in "ac"]
     assert searching.due(archive, left, ()).pairs == ()
+
+
+def test_what_the_index_looked_at_is_counted() -> None:
+    assert searching.looked_at([1, 2, 3, 4], ()) == 0
+    assert searching.looked_at([1, 2, 3, 4], [(1, 2), (1, 9), (9, 9)]) == 1
+    assert searching.looked_at([1, 2, 3, 4], [(1, 1), (2, 2), (3, 3), (1, 2), (3, 4)]) == 4

@@ -392,7 +392,8 @@ class Coverage:
         objects: videos and pictures whose bytes are here.
         fingerprinted: of them, those with a fingerprint of this version.
         failed: those of which none can be made; findings say why.
-        claimed: fingerprints without their video that were searched too.
+        claimed: fingerprints without their video that were searched too; `claimed_other` are of
+            another version, or not at hand, and were not.
         pairs: among the fingerprinted and with the claimed ones; `compared` of them by this
             matcher.
     """
@@ -403,6 +404,7 @@ class Coverage:
     fingerprinted: int
     failed: int
     claimed: int
+    claimed_other: int
     pairs: int
     compared: int
 
@@ -412,10 +414,11 @@ class Coverage:
         return self.fingerprinted == self.objects and self.compared == self.pairs
 
     def __str__(self) -> str:
+        other = f"; {self.claimed_other} claimed fingerprints were not" * bool(self.claimed_other)
         return (
             f"{self.fingerprinted} of {self.objects} videos and pictures here have a fingerprint "
             f"(version {self.fingerprint}), of {self.failed} none could be made; "
-            f"{self.compared} of {self.pairs} pairs were compared (matcher {self.matcher})"
+            f"{self.compared} of {self.pairs} pairs were compared (matcher {self.matcher}){other}"
         )
 
 
@@ -434,6 +437,7 @@ def coverage(archive: Archive) -> Coverage:
         fingerprinted=len(there),
         failed=sum(row.entry not in there and row.entry not in due for row in rows),
         claimed=len(claimed),
+        claimed_other=len({row.name for row in archive.queries.reference_claims()}) - len(claimed),
         pairs=math.comb(len(there), 2) + len(there) * len(claimed),
         compared=sum((there | claimed).issuperset(pair) for pair in done),
     )

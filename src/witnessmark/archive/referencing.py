@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import secrets
+import shutil
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -152,11 +154,18 @@ def export(archive: Archive, folder: Path, names: Sequence[str], given: Given) -
         objects=tuple(Sha256(name) for name in chosen),
         version=Token(VERSION),
     )
-    made = archive.say(said, tuple(f"sha256:{name}" for name in chosen))
-    folder.mkdir(parents=True)
-    for name, found in prints.items():
-        if found is not None:
-            write_file(folder / f"{name}{SUFFIX}", found.encode(), 0o644)
+    building = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
+    try:
+        building.mkdir()
+        for name, found in prints.items():
+            if found is not None:
+                write_file(building / f"{name}{SUFFIX}", found.encode(), 0o644)
+        made = archive.say(said, tuple(f"sha256:{name}" for name in chosen))
+        building.rename(folder)
+    except BaseException:
+        archive.vault.discard()
+        shutil.rmtree(building, ignore_errors=True)
+        raise
     return made
 
 

@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support import edits, footage
@@ -106,6 +106,13 @@ def test_two_edits_of_one_copy_are_not_made_from_each_other() -> None:
     assert [(each.a, each.b) for each in tree(found).open] == [("bars", "crop")]
 
 
+def test_of_two_that_may_be_the_parent_the_less_edited_one_is_named() -> None:
+    weak = Descent("a", "low", None, None, 0.6, (Sign("fewer bytes", -0.6),))
+    found = [said("a", "crop", "crop"), said("low", "crop", "crop"), weak]
+    assert arrows(*found) == {("a", "crop")}
+    assert len(tree(found).open) == 2
+
+
 def test_the_weakest_arrow_of_a_circle_goes() -> None:
     circle = [said("a", "b", "x", strength=3), said("b", "c", "x", strength=2)]
     assert arrows(*circle, said("c", "a", "x", strength=1)) == {("a", "b"), ("b", "c")}
@@ -118,6 +125,7 @@ some = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(some, st.randoms())
 def test_a_tree_has_no_way_back_and_no_order_of_arrival(
     drawn: list, shuffler: random.Random

@@ -51,6 +51,7 @@ def test_without_the_look_at_the_rest_the_ticker_would_be_a_copy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(motion, "BROAD", 0.0)
+    monkeypatch.setattr(motion, "_BROADER", 0.0)
     found = match(dressed(tmp_path, 21, ticker), dressed(tmp_path, 22, ticker))
     assert found is not None
     assert found.relation == "same_footage"

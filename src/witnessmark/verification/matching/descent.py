@@ -364,15 +364,20 @@ def tree(found: Iterable[Descent]) -> Tree:
     """Puts estimates together.
 
     Two edits of one copy look as if one came from the other. When that copy is here too, an arrow
-    between them stays only if the one shows what was done to the other; else it is undetermined,
-    as is the weakest arrow of a circle.
+    between them stays only if the one shows what was done to the other. Of two that may both be
+    the parent, the less edited one is named. All others are undetermined, as is the weakest arrow
+    of a circle.
     """
     named = sorted(found, key=lambda each: (each.a, each.b))
     there: dict[tuple[str | None, str | None], Descent] = {
         (each.parent, each.child): each for each in named if each.parent is not None
     }
-    arrows = [each for each in there.values() if _inherits(each, there)]
     loose = [each for each in named if each.parent is None]
+    arrows = [
+        each
+        for each in there.values()
+        if _inherits(each, there) and not _outdone(each, there, loose)
+    ]
     loose += [_open(each) for each in there.values() if each not in arrows]
     while circle := _circle(arrows):
         weakest = min(circle, key=lambda each: (each.strength, each.a, each.b))
@@ -393,6 +398,22 @@ def _inherits(arrow: Descent, there: Mapping[tuple[str | None, str | None], Desc
         for (over, child), above in there.items()
         if child == arrow.parent and (over, arrow.child) in there
     )
+
+
+def _outdone(
+    arrow: Descent,
+    there: Mapping[tuple[str | None, str | None], Descent],
+    loose: Sequence[Descent],
+) -> bool:
+    """Whether another copy may be the parent as well, and is less edited, as far as is known."""
+    for each in loose:
+        if arrow.parent in (each.a, each.b):
+            other = each.b if arrow.parent == each.a else each.a
+            weight = sum(sign.weight for sign in each.signs)
+            edited = weight if arrow.parent == each.a else -weight
+            if edited > 0 and (other, arrow.child) in there:
+                return True
+    return False
 
 
 def _circle(arrows: Sequence[Descent]) -> list[Descent]:

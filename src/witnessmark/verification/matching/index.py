@@ -7,13 +7,13 @@
     for candidate in found.ranked:
         match(fingerprint, load(candidate.key))
 
-A video is a candidate when enough of its sketch agrees with the query's: hashes of pictures
-within `multihash.RADIUS` in any orientation, or words of one keyframe, as it is or mirrored, with
-one of the query's. Whether a video finds another depends on nothing but the two, not on how the
-index is cut into segments; and but for the words of mirrored pictures (a mirrored crop), which one
-of two sketches may have a little more of in common with the other than that one with it, both find
-each other: so the order in which videos come does not change what is compared. Their order in the
-list does depend on the others: what many videos share (a card, a logo) counts for less.
+A video is a candidate when enough of its sketch agrees with the query's: hashes of pictures, in any
+orientation, within `multihash.RADIUS`; or words of one keyframe, as it is or mirrored. That depends
+on nothing but the two videos and holds both ways, so neither the order in which videos come nor
+how the index is cut into segments changes which pairs are compared. One exception: words of the
+mirror image are only asked for, not stored (they would double the index), so a mirrored crop with
+barely enough of them may be found from one side only. The order in the list does depend on the
+others: what many videos share (a card, a logo) counts for less.
 
 The index is derived: a file of it that is missing or damaged is left out, `keys` lacks the videos
 it held, and adding them again makes it whole.
