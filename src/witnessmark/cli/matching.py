@@ -83,6 +83,8 @@ def match(
     show_unenforced(unenforced)
     _show_tally(tally)
     _show_tally(heard, "sound ")
+    if heard.relations.get("same_sound"):
+        say(f"Of sound: {matching.NO_CARD[0].lower()}{matching.NO_CARD[1:]}")
     say(f"{safe(searched)}.")
     say(expected.sentence if expected else matching.NO_CARD)
     say(f"{recordings} groups of matching footage ('witnessmark show' lists them).")
@@ -108,7 +110,8 @@ def _show_tally(tally: Tally, of: str = "") -> None:
         f"{', '.join(found) or 'nothing in common'}."
     )
     if tally.failed:
-        say(f"! {tally.failed} objects have no {of}fingerprint; findings say why.")
+        mark = "" if of else "! "  # many videos have no sound
+        say(f"{mark}{tally.failed} objects have no {of}fingerprint; findings say why.")
     if tally.pairs_failed or tally.given_up:
         say(f"! {tally.pairs_failed} pairs could not be compared and are tried again; "
             f"{tally.given_up} failed too often before.")  # fmt: skip
