@@ -37,7 +37,7 @@ _AROUND = 3 * PACE
 #: Frames over which agreement is judged, two seconds.
 _JUDGED = 2 * PACE
 #: Agreement of every two seconds of a stretch, and over all of it. Chosen on made-up sounds: of
-#: 800 unrelated pairs none came over .37, pieces of one song machine and key nearest.
+#: some 800 unrelated pairs none came over .37; two songs over the same drums came nearest.
 _EVERY, WHOLE = 0.35, 0.5
 #: Shortest stretch, seconds.
 SHORTEST = 3.0
