@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import appending, collecting, packages, page, searching
+from bench import appending, collecting, descent, packages, page, searching
 from bench.matching import attacker
 from bench.matching import command as matching
 from bench.report import HEADER, Row
@@ -25,6 +25,7 @@ PARTS: dict[str, Callable[[Path], list[Row]]] = {
     "matching": matching.table,
     "attacker": lambda _: attacker.table(tries=200, clips=6, jobs=2),
     "searching": searching.table,
+    "descent": lambda _: descent.bench(),
     "packages": packages.packages,
     "page": page.page,
 }

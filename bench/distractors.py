@@ -19,7 +19,6 @@ real unrelated clips, and followed by what is made here:
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -41,6 +40,8 @@ _LAGS = (1, 2, 4, 8, 16, 32)
 #: In how many hashes the slow and the fast part of a clip forget what they were.
 _SLOW, _FAST = 10.0, 1.4
 _BATCH = 200
+#: Distractors after which hashes are made afresh; between, their bits are shuffled.
+_FRESH = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,13 +88,14 @@ def sketches(known: Model, count: int, seed: int) -> Iterator[Sketch]:
     pool = _Pool(known.sources)
     for start in range(0, count, _BATCH):
         size = min(_BATCH, count - start)
-        whole, kept = hashes(known, size, rng)
-        trimmed, kept_trimmed = hashes(known, size, rng)
-        kept_trimmed &= rng.random(size)[:, None] < known.trimmed
+        if not start % _FRESH:
+            made, kept = hashes(known, min(count, _FRESH), rng)
+        trimmed = rng.random(size) < known.trimmed
         words = pool.drawn(size, rng)
         for number in range(size):
-            own = [whole[number, kept[number]], trimmed[number, kept_trimmed[number]]]
-            yield pool.sketch(np.concatenate(own), *words[number])
+            chosen = rng.integers(0, len(made), 2)[: 2 if trimmed[number] else 1]
+            own = [_shuffled(made[each, kept[each]], rng) for each in chosen]
+            yield pool.sketch(np.concatenate(own), words[number])
 
 
 def hashes(
@@ -113,6 +115,13 @@ def hashes(
     return made, _kept(made)
 
 
+def _shuffled(clip: NDArray[np.uint64], rng: np.random.Generator) -> NDArray[np.uint64]:
+    """Another clip that changes in the same way: bits are independent, so any order will do."""
+    bits = np.unpackbits(clip.view(np.uint8), axis=1)[:, rng.permutation(256)]
+    bits ^= rng.integers(0, 2, 256, np.uint8)
+    return np.ascontiguousarray(np.packbits(bits, axis=1)).view(np.uint64)
+
+
 def _kept(made: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """What `sketch.pruned` keeps, of all clips at once."""
     kept = np.zeros(made.shape[:2], bool)
@@ -130,9 +139,6 @@ def _kept(made: NDArray[np.uint64]) -> NDArray[np.bool_]:
     return kept
 
 
-_Drawn = tuple[NDArray[np.int64], NDArray[np.uint32]]
-
-
 class _Pool:
     """Features of all sources, keyframe after keyframe."""
 
@@ -147,34 +153,28 @@ class _Pool:
         self.keys = np.array([each.keys for each in sources])
         self.first = np.cumsum(self.keys) - self.keys
 
-    def drawn(self, count: int, rng: np.random.Generator) -> list[_Drawn]:
-        """For each of `count` videos: which features of the pool, and the keyframe of each."""
+    def drawn(self, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """For each of `count` videos: which features of the pool, `WORDS` to a keyframe.
+
+        A word may come twice in a keyframe, which real ones do not have: a little more to find.
+        """
         source = rng.integers(0, len(self.keys), count)
         begin = (rng.random(count) * np.maximum(1, self.keys[source] - _KEYS + 1)).astype(np.int64)
         number = np.minimum(begin[:, None] + np.arange(_KEYS), self.keys[source][:, None] - 1)
         key = (self.first[source][:, None] + number).ravel()
         place = np.arange(WORDS)[None, :]
-        own = (rng.random((len(key), WORDS), np.float32) < _OWN) & (place < self.size[key][:, None])
+        own = rng.random((len(key), WORDS), np.float32) < _OWN
+        own &= place < self.size[key][:, None]
         others = rng.integers(0, len(self.words), own.shape)
-        at = np.where(own, self.start[key][:, None] + place, others).ravel()
-        keyframe = np.repeat(np.arange(len(key)), WORDS)
-        _, once = np.unique(keyframe * COUNT + self.words[at], return_index=True)
-        at, keyframe = at[once], keyframe[once]
-        ends = np.searchsorted(keyframe, np.arange(count + 1) * _KEYS)
-        return [
-            (at[low:high], (keyframe[low:high] % _KEYS).astype(np.uint32))
-            for low, high in itertools.pairwise(ends.tolist())
-        ]
+        return np.where(own, self.start[key][:, None] + place, others).reshape(count, -1)
 
-    def sketch(
-        self, kept: NDArray[np.uint64], at: NDArray[np.int64], keyframes: NDArray[np.uint32]
-    ) -> Sketch:
+    def sketch(self, kept: NDArray[np.uint64], at: NDArray[np.int64]) -> Sketch:
         return Sketch(
             hashes=kept,
             words=self.words[at],
             signatures=self.signatures[at],
             places=self.places[at],
-            keyframes=keyframes,
+            keyframes=np.repeat(np.arange(_KEYS, dtype=np.uint32), WORDS),
             only_flat=False,
         )
 
@@ -219,7 +219,7 @@ def _tail(asked: Sequence[Sketch], held: Sequence[Sketch]) -> str:
     points, pairs = [], 0
     tables, documents = postings.made(held), sum(each.keys for each in held)
     for query in asked:
-        hits = postings.search(query, tables)
+        hits = postings.search(query, tables, least=1)
         pair = query.keyframes[hits.word].astype(np.int64) * documents + hits.document
         both = Pairs.of(pair, hits.distance.astype(np.int64) * COUNT + query.words[hits.word])
         words.append(both.count)

@@ -41,7 +41,7 @@ _P95, _MEMORY, _LOSS = 2.0, 6.0, 0.01
 SECONDS = 30.0
 _FAMILIES = (footage.SAME_FOOTAGE, footage.SAME_SCENE)
 #: Videos a commit while an index is built.
-_COMMIT = 2_000
+_COMMIT = 5_000
 
 
 # --- material ----------------------------------------------------------------------------------
@@ -242,8 +242,8 @@ def build(place: Path, size: int) -> dict[str, float]:
         made += time.monotonic() - begun
         for number, each in enumerate(part, held):
             index.add_sketch(f"distractor{number}", each)
-        index.commit()
-    index.commit(whole=True)
+        index.commit("none")
+    index.commit("all")
     files = sum(path.stat().st_size for path in (place / "index").rglob("*") if path.is_file())
     return {
         "seconds": round(time.monotonic() - started - made, 1),

@@ -1508,7 +1508,7 @@ STATEMENTS: dict[str, dict[str, Test]] = {
     "sighting.recorded/1": {
         **rules(is_token, "run source place content outcome reason kind"),
         **rules(is_sha256, "object?"),
-        **rules(is_text, "party"),
+        **rules(is_text, "party reference?"),
         **rules(is_list_of(is_date), "dates"),
         **rules(is_map_of(is_integer), "stated"),
         **rules(is_list_of(is_blob), "attachments"),
@@ -1520,7 +1520,7 @@ STATEMENTS: dict[str, dict[str, Test]] = {
     "run.recorded/1": {
         **rules(is_token, "run source program"),
         **rules(is_instant, "started_at"),
-        **rules(is_text, "party"),
+        **rules(is_text, "party reference?"),
         **rules(is_protected, "claimed_by? where?"),
         **rules(is_tally, "tally"),
         **rules(is_list_of(is_token), "notes interrupted"),
@@ -1544,6 +1544,26 @@ STATEMENTS: dict[str, dict[str, Test]] = {
         **rules(is_token, "decision"),
         **rules(is_list_of(is_span), "spans"),
         **rules(is_protected, "reason"),
+    },
+    "reference.claimed/1": {
+        **rules(is_text, "collection"),
+        **rules(is_blob, "fingerprint"),
+        **rules(is_token, "version claimed_date?"),
+        **rules(is_count, "duration"),
+        **rules(is_protected, "title? from_whom?"),
+    },
+    "reference.matched/1": {
+        **rules(is_sha256, "object reference"),
+        **rules(is_token, "relation score fingerprint matcher card? expected_false?"),
+        **rules(is_list_of(is_segment), "segments"),
+        **rules(is_count, "pairs?"),
+        **rules(is_blob, "evidence?"),
+    },
+    "reference.exported/1": {
+        **rules(is_protected, "recipient purpose"),
+        **rules(is_count, "risk"),
+        **rules(is_list_of(is_sha256), "objects"),
+        **rules(is_token, "version"),
     },
     "risk.recorded/1": {
         **rules(is_token, "decision"),
@@ -1639,6 +1659,7 @@ ALWAYS_SIGNED = frozenset(
         *("risk.recorded/1", "export.made/1", "value.disclosed/1", "value.erased/1"),
         *("custody.received/1", "custody.transferred/1", "custody.receipted/1"),
         *("object.disposed/1", "material.linked/1", "link.decided/1"),
+        *("reference.claimed/1", "reference.exported/1"),
     )
 )
 

@@ -135,7 +135,7 @@ class Seen(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RunRow:
-    """A run; `tally` is None while it has not ended."""
+    """A run; `tally` is None while it has not ended, `reference` names a reference collection."""
 
     entry: int
     run: str
@@ -143,6 +143,7 @@ class RunRow:
     party: str
     started_at: str
     tally: Mapping[str, Any] | None
+    reference: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -260,6 +261,34 @@ class CosignatureRow:
     line: str
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class ReferenceRow:
+    """A fingerprint without its video, as somebody claims it; see `ReferenceClaimed`.
+
+    Attributes:
+        name: SHA-256 of its bytes, which the blobs hold.
+    """
+
+    entry: int
+    collection: str
+    name: str
+    version: str
+    duration: int
+    claimed_date: str | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ReferenceLinkRow:
+    """A match of an object with a claimed fingerprint (`ReferenceRow.name`)."""
+
+    entry: int
+    object: str
+    reference: str
+    relation: str
+    score: str
+    matcher: str
+
+
 class Queries(Protocol):
     """Reading the catalog. Nothing here is a protected value."""
 
@@ -267,9 +296,11 @@ class Queries(Protocol):
         """Keyed place to what was recorded there."""
 
     def counts(self) -> dict[str, int]:
-        """Rows per noun: objects, derivatives, sightings, runs, findings, links, recordings, bytes.
+        """Rows per noun: objects, references, derivatives, sightings, runs, findings, links,
+        recordings, bytes.
 
-        Objects are originals; `bytes` are those of derivatives too.
+        Objects are originals that the archive collected for itself, references those that are here
+        only for a reference collection; `bytes` are those of all, and of derivatives.
         """
 
     def objects(self, kinds: Sequence[str] = ()) -> list[ObjectRow]:
@@ -301,6 +332,15 @@ class Queries(Protocol):
 
     def recordings(self) -> dict[int, list[Member]]:
         """Matching footage: recording to the object segments that show it."""
+
+    def references(self) -> dict[str, str]:
+        """Originals that are here only for a reference collection, to the collection's name."""
+
+    def reference_claims(self) -> list[ReferenceRow]:
+        """Fingerprints without their video, in order of arrival."""
+
+    def reference_links(self, sha256: str | None = None) -> list[ReferenceLinkRow]:
+        """Matches with such fingerprints, of one object or all."""
 
     def acts(self, *types: str) -> list[int]:
         """Entries of these types (any but objects, sightings, findings and links), in order."""

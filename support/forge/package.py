@@ -357,6 +357,18 @@ def later_statements() -> dict[str, Fields]:
             "spans": [{"a_start": 0, "a_end": 900, "b_start": 100, "b_end": 1000}],
             "reason": protect("reason", "r", 15),
         },
+        "reference.claimed/1": {
+            "collection": "Invented films", "fingerprint": blob(OUTPUT), "version": "1",
+            "duration": 9000, "claimed_date": "1999", "title": protect("title", "t", 16),
+        },
+        "reference.matched/1": {
+            "object": video, "reference": thumbnail, "relation": "same_footage", "score": "0.9",
+            "fingerprint": "1", "matcher": "1", "segments": [],
+        },
+        "reference.exported/1": {
+            "recipient": protect("recipient", "E", 17), "purpose": protect("purpose", "p", 18),
+            "risk": 1, "objects": [video], "version": "1",
+        },
         "derivative.made/1": {
             "original": video, "derivative": thumbnail, "method": "sanitise", "version": "1",
             "tools": {}, "removed": ["container_metadata"], "streams": [stream],
@@ -383,7 +395,7 @@ def receipt(record: Record, transfer: int, signer: Signer | None = None) -> Fiel
 SIGNED = (
     *("risk.recorded/1", "scope.changed/1", "value.disclosed/1", "value.erased/1"),
     *("custody.received/1", "custody.transferred/1", "custody.receipted/1", "material.linked/1"),
-    "link.decided/1",
+    *("link.decided/1", "reference.claimed/1", "reference.exported/1"),
 )
 
 

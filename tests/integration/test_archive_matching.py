@@ -12,7 +12,7 @@ import pytest
 from support import edits, footage
 from tests.integration.test_collecting import collect
 from tests.integration.test_examining import answering, said, three_files
-from witnessmark.archive import Archive, batch, checking, matching
+from witnessmark.archive import Archive, batch, checking, comparing, matching
 from witnessmark.model import FindingRecorded, LinkFound, LinkSegment
 from witnessmark.model.statement import Sha256, Token
 from witnessmark.ports import ObjectRow, Outcome, Result, Task
@@ -148,7 +148,7 @@ def test_what_was_compared_before_a_stop_is_kept(
     archive: Archive, clips: list[ObjectRow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch, "BATCH", 1)
-    monkeypatch.setattr(matching, "_TOGETHER", 1)
+    monkeypatch.setattr(comparing, "TOGETHER", 1)
     with monkeypatch.context() as patch:
         calls: list[Task] = []
 

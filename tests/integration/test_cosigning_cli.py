@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from support import proxy
-from tests.conftest import ROOT, SECRET
+from tests.conftest import SECRET
 from tests.integration.test_cli import SCOPE, Program
 from tests.integration.test_collecting import holds, size
 from tests.integration.test_cosigning import both, by_stick, entries, grow, trusting  # noqa: F401 - a fixture
+from tests.stepping import killed_at
 from witnessmark.archive import Archive, checking, cosigning, witnessing
-from witnessmark.errors import BadInput
+from witnessmark.errors import BadInput, WitnessmarkError
 from witnessmark.model import CosignatureReceived
 from witnessmark.record.note import VerifierKey
+from witnessmark.stores.blobs import FileBlobs
+from witnessmark.stores.journal import SqlJournal
+from witnessmark.stores.witness import WitnessDb
 
 
 class Club(Program):
@@ -227,48 +230,25 @@ def test_check_looks_at_cosignatures(both: tuple[Archive, Archive]) -> None:  # 
 
 # --- killed at each step -------------------------------------------------------------------------
 
-_VICTIM = """
-import os, signal, sys
-from pathlib import Path
-from tests.conftest import SECRET
-from witnessmark.archive import Archive, cosigning, witnessing
-from witnessmark.stores.blobs import FileBlobs
-from witnessmark.stores.journal import SqlJournal
-from witnessmark.stores.witness import WitnessDb
+_STEPS = (
+    *((WitnessDb, name) for name in ("advance", "contradict")),
+    (SqlJournal, "append"),
+    (FileBlobs, "put"),
+    (witnessing, "write_new_file"),
+)
 
-count, last = [0], int(sys.argv[4])
 
-def tick():
-    count[0] += 1
-    if count[0] == last:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-def stepped(owner, name):
-    real = getattr(owner, name)
-    def step(*arguments, **named):
-        tick()
-        found = real(*arguments, **named)
-        tick()
-        return found
-    setattr(owner, name, step)
-
-for name in ("advance", "contradict"):
-    stepped(WitnessDb, name)
-stepped(SqlJournal, "append")
-stepped(FileBlobs, "put")
-stepped(witnessing, "write_file")
-ours, partner, stick = (Path(each) for each in sys.argv[1:4])
-with Archive.open(partner) as held:
-    if not (stick / "answer").exists():
-        witnessing.sign(held, stick / "request", stick / "answer")
-with Archive.open(ours) as held:
-    cosigning.take(held, (stick / "answer").read_bytes())
-    try:
-        cosigning.compare(held, (stick / "shown").read_bytes())
-    except Exception as error:
-        assert error.code == "fork", error
-print("whole")
-"""
+def _sign_and_take(ours: Path, partner: Path, stick: Path) -> None:
+    with Archive.open(partner) as held:
+        if not (stick / "answer").exists():
+            witnessing.sign(held, stick / "request", stick / "answer")
+    with Archive.open(ours) as held:
+        cosigning.take(held, (stick / "answer").read_bytes())
+        try:
+            cosigning.compare(held, (stick / "shown").read_bytes())
+        except WitnessmarkError as error:
+            if error.code != "fork":
+                raise
 
 
 def test_killed_at_any_step_nothing_is_lost_or_said_twice(
@@ -293,18 +273,18 @@ def test_killed_at_any_step_nothing_is_lost_or_said_twice(
         copies = [tmp_path / f"{step}" / place.name for place in places]
         for place, copy in zip(places, copies, strict=True):
             shutil.copytree(place, copy)
-        command = [sys.executable, "-c", _VICTIM, *map(str, copies)]
-        done = subprocess.run([*command, str(step)], cwd=ROOT, capture_output=True, text=True)
-        assert done.returncode in (0, -signal.SIGKILL), done.stderr
-        again = subprocess.run([*command, "0"], cwd=ROOT, capture_output=True, text=True)
-        assert again.returncode == 0, again.stderr
+        act = functools.partial(_sign_and_take, *copies)
+        status, words = killed_at(step, _STEPS, act)
+        assert status in (0, -signal.SIGKILL), words
+        again, words = killed_at(0, (), act)
+        assert again == 0, words
         with Archive.open(copies[0]) as held:
             kinds = [each.entry.type for each in held.journal.read()]
             assert kinds.count("cosignature.received/1") == 1
             assert kinds.count("fork.reported/1") == 1
             assert holds(held)
         shutil.rmtree(tmp_path / f"{step}")
-        if done.returncode == 0:
+        if status == 0:
             break
     assert step > 8, "fewer steps than there are"
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,13 +14,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from support.checker import outcome
-from tests.conftest import CHEAP, ROOT, SECRET
+from tests.conftest import CHEAP, SECRET
 from tests.integration.test_collecting import collect, folder, holds, size  # noqa: F401 - a fixture
 from tests.integration.test_cosigning import grow
+from tests.stepping import killed_at
 from witnessmark.archive import Archive, backing_up, checking, disposing, key_care, protecting
 from witnessmark.errors import Locked, NotFound, Refused, StoreFailure
 from witnessmark.model import AnchorFailed, Entry, ObjectStored, key_id
 from witnessmark.record.note import VerifierKey, parse
+from witnessmark.stores.journal import SqlJournal
+from witnessmark.stores.private import PrivateDb
 
 OTHER = b"another passphrase"
 #: Any machine entry.
@@ -358,50 +360,25 @@ def test_nobody_is_made_to_say_why(archive: Archive) -> None:
 
 # --- killed at every step ------------------------------------------------------------------------
 
-_VICTIM = """
-import os, signal, sys
-from pathlib import Path
-from tests.conftest import CHEAP, SECRET
-from witnessmark.archive import Archive, key_care
-from witnessmark.stores import durable
-from witnessmark.stores.journal import SqlJournal
-from witnessmark.stores.private import PrivateDb
-import witnessmark.archive.key_care as care
+_STEPS = (
+    *((PrivateDb, name) for name in ("set", "drop", "remove", "add", "settle")),
+    (SqlJournal, "append"),
+    (key_care, "write_file"),
+)
 
-archive = Archive.open(Path(sys.argv[1]))
-archive.unlock(SECRET)
-count = [0]
-last = int(sys.argv[3])
 
-def stepped(owner, name):
-    real = getattr(owner, name)
-    def step(*arguments, **named):
-        tick()
-        found = real(*arguments, **named)
-        tick()
-        return found
-    setattr(owner, name, step)
-
-def tick():
-    count[0] += 1
-    if count[0] == last:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-for name in ("set", "drop", "remove", "add", "settle"):
-    stepped(PrivateDb, name)
-stepped(SqlJournal, "append")
-stepped(care, "write_file")
-match sys.argv[2]:
-    case "archive":
-        care.rotate_archive(archive)
-    case "person":
-        care.rotate_person(archive, "Canary Person", b"another passphrase", CHEAP)
-    case "add":
-        archive.add_person("Third Person", b"a third passphrase", CHEAP)
-    case "revoke":
-        care.revoke(archive, "Second Person", "stolen", 1)
-print("whole")
-"""
+def _change_keys(place: Path, act: str) -> None:
+    archive = Archive.open(place)
+    archive.unlock(SECRET)
+    match act:
+        case "archive":
+            key_care.rotate_archive(archive)
+        case "person":
+            key_care.rotate_person(archive, "Canary Person", OTHER, CHEAP)
+        case "add":
+            archive.add_person("Third Person", b"a third passphrase", CHEAP)
+        case _:
+            key_care.revoke(archive, "Second Person", "stolen", 1)
 
 
 @pytest.mark.parametrize("act", ["archive", "person", "add", "revoke"])
@@ -417,12 +394,10 @@ def test_killed_at_any_step_it_opens_and_signs(
     for step in range(1, 200):
         victim = made.folder.with_name(f"victim-{step}")
         shutil.copytree(made.folder, victim)
-        command = [sys.executable, "-c", _VICTIM, str(victim), act, str(step)]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-        if done.returncode == 0:
-            assert "whole" in done.stdout
+        status, words = killed_at(step, _STEPS, functools.partial(_change_keys, victim, act))
+        if status == 0:
             break
-        assert done.returncode == -signal.SIGKILL, done.stderr
+        assert status == -signal.SIGKILL, words
         with Archive.open(victim) as left:
             happened = size(left) > entries
             assert size(left) in (entries, entries + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from support.forge import package as b
 from support.forge import zips
 from support.forge.package import ANNA, BOHDAN, Earlier, Package
+from support.forge.renewals import HELD, Renewal
 from support.forge.tokens import Token
 from tests.corpus.holding import CONTRARY, contrary, receipted, transferred
 from tests.corpus.stamps import BLOCK, LISTS, MADE, ROOTS, WITNESS_KEY, W
@@ -34,7 +36,7 @@ CENTRAL_FREE = (
 
 
 def package() -> Package:
-    """Everything that the pages know, in about 20 kB."""
+    """Everything that the pages know, in about 25 kB."""
     made = b.record()
     size = len(made.entries)
     contrary(made)
@@ -45,8 +47,9 @@ def package() -> Package:
         if kind not in ("custody.transferred/1", "material.linked/1"):
             made.add(kind, fields, BOHDAN if kind in b.SIGNED else None)
     stamps = {"first.tsr": Token().response, "calendar.ots": lambda _: MADE}
-    return Package(
-        made,
+    over_the_row = {"first.tsr": Token(imprint_hash="sha384", digest="sha384").response}
+    renewal = Renewal(made, "sha384", (*HELD, CONTRARY), stamps=over_the_row)
+    return renewal.package(
         objects=[b.VIDEO, b.THUMBNAIL, CONTRARY],
         earlier={size: Earlier(stamps=stamps, cosigners=[W.cosign]), 5: Earlier()},
         cosigners=[W.cosign],
@@ -60,10 +63,16 @@ for name in ("signature_holds", "signed_by"):
 
 def answer(path: Path) -> Any:
     """What check.py says to a reader who brings everything that can be asked for."""
+    return check.check(str(path), dataclasses.replace(_read(), archives=[], witnesses=[]))
+
+
+@functools.cache
+def _read() -> Any:
+    """What the reader brings, read once: a check adds its keys and changes nothing else."""
     trust = check.Trust()
     for number, data in enumerate(outside()):
         trust.add(data, f"trust-{number}")
-    return check.check(str(path), trust)
+    return trust
 
 
 @functools.cache

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import random
+import shutil
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -33,22 +36,37 @@ def flipped(data: bytes, bit: int) -> bytes:
     return data[:place] + bytes([data[place] ^ 1 << bit % 8]) + data[place + 1 :]
 
 
-def test_every_bit_of_a_folder(
-    tmp_path: Path, torture: bool, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = flips.package().write(tmp_path / "p")
+def flip_files(folder: Path, names: list[str], torture: bool) -> tuple[int, list[tuple[str, int]]]:
+    """How many bits of these files were flipped, and those that were not noticed."""
     assert flips.answer(folder).outcome == "holds"
-    chance, tried, through = random.Random(SEED), 0, []
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    tried, through = 0, []
+    for name in names:
+        path, chance = folder / name, random.Random(f"{SEED} {name}")
         right = path.read_bytes()
         for bit in bits(right, torture, chance):
             path.write_bytes(flipped(right, bit))
             tried += 1
             if flips.answer(folder).outcome != "refused":
-                through.append((path.relative_to(folder), bit))
+                through.append((name, bit))
         path.write_bytes(right)
-    assert through == []
     assert flips.answer(folder).outcome == "holds"
+    return tried, through
+
+
+def test_every_bit_of_a_folder(
+    tmp_path: Path, torture: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two processes, each with a copy of its own and every second file."""
+    folder = flips.package().write(tmp_path / "p")
+    copies = [folder, shutil.copytree(folder, tmp_path / "q")]
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    files.sort(key=lambda path: path.stat().st_size)
+    names = [str(path.relative_to(folder)) for path in files]
+    shares = [names[0::2], names[1::2]]
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        done = list(pool.map(flip_files, copies, shares, [torture] * 2))
+    assert [each for _, through in done for each in through] == []
+    tried = sum(number for number, _ in done)
     with capsys.disabled():
         print(f"\n  folder: {tried} single bits flipped, all refused")
 

@@ -87,6 +87,7 @@ def checkpoints() -> dict[str, Any]:
     line = good.split(b"\n\n", 1)[1]
     stranger = note.sign(text, STRANGER, "partner").split(b"\n\n", 1)[1]
     imposter = note.sign(text, STRANGER, ORIGIN).split(b"\n\n", 1)[1]
+    odd = note.sign(text, STRANGER, "odd\u00a1\u0378\u2010\ue000\U000e0080").split(b"\n\n", 1)[1]
     identity = note.VerifierKey("weak", (1).to_bytes(32, "little"))
     invalid = {
         "another size under the signature": (good.replace(b"\n3\n", b"\n4\n"), "signature"),
@@ -104,13 +105,19 @@ def checkpoints() -> dict[str, Any]:
         "33 signatures": (text.encode() + b"\n" + line * 33, "note"),
         "an extension line": (note.sign(text + "extension\n", KEY, ORIGIN), "checkpoint"),
         "a leading zero": (note.sign(text.replace("\n3\n", "\n03\n"), KEY, ORIGIN), "checkpoint"),
-    }
+        **{
+            f"a key name with U+{point:04X}": (
+                good + stranger.replace(b"partner", f"part{chr(point)}ner".encode()), "note"
+            )
+            for point in (0x20, 0xA0, 0xAD, 0x180E, 0x200B, 0x202E, 0x3000, 0xFEFF, 0xE0001)
+        },
+    }  # fmt: skip
     return {
         "key": str(VERIFIER),
         "weak_keys": [str(identity)],
         "valid": [
             {"note": each.decode(), "size": 3, "root": tree.leaf_hash(b"root").hex()}
-            for each in (good, good + stranger)
+            for each in (good, good + stranger, good + odd)
         ],
         "invalid": [
             {"why": why, "code": code, "note": each.decode()}

@@ -27,7 +27,7 @@ def chosen() -> Iterator[Case]:
     """One small case of each code, and of each set of reports when nothing is refused."""
     seen: set[object] = set()
     for case in CASES:
-        about = case.code or (case.outcome, case.reports, bool(case.existed_by))
+        about = case.code or (case.outcome, case.reports, case.without, bool(case.existed_by))
         if about not in seen and not case.folder_only:
             with tempfile.TemporaryDirectory() as folder:
                 path = case.make(Path(folder) / "p")

@@ -11,6 +11,7 @@ from witnessmark.archive.archive import PROGRAM, Archive, is_alive
 from witnessmark.collection.run import Channel, Limits, Progress, Run, Stores
 from witnessmark.errors import BadInput
 from witnessmark.model import RunRecorded
+from witnessmark.model.statement import PATTERNS, PublicText
 from witnessmark.ports import Collector, Preflight
 
 GROUP = "witnessmark.collectors"
@@ -55,7 +56,8 @@ def collect(
     """One run; see `collection.run.Run`.
 
     Raises:
-        BadInput: the channel's party is not in the archive's scope.
+        BadInput: the channel's party is not in the archive's scope, or its reference collection
+            has no proper name.
     """
     parties = archive.scope().parties
     if channel.party != "unknown" and channel.party not in parties:
@@ -64,6 +66,8 @@ def collect(
             kept="Nothing was collected.",
             todo=f"Parties are: {', '.join(parties)}; or leave it out for 'unknown'.",
         )
+    if channel.reference:
+        check_collection(channel.reference)
     _check_place(archive, where)
     incoming = archive.derived / "incoming"
     incoming.mkdir(exist_ok=True)
@@ -94,6 +98,16 @@ def collect(
         return run.collect(tuple(sorted(preflight.notes)))
     finally:
         archive.work.end(run.id)
+
+
+def check_collection(name: str) -> None:
+    """Raises `BadInput` unless this can be the public name of a reference collection."""
+    if not PATTERNS[PublicText].fullmatch(name) or not name.strip() or len(name) > 200:
+        raise BadInput(
+            "The name of the reference collection is not of up to 200 plain characters.",
+            kept="Nothing was collected.",
+            todo="Its name is public: name no person in it.",
+        )
 
 
 def _check_place(archive: Archive, where: str) -> None:

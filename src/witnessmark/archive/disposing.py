@@ -257,6 +257,10 @@ def destroy(archive: Archive, names: Iterable[str]) -> None:
         archive.blobs.remove(name)
     for folder in (archive.derived, archive.folder / "damaged"):
         remove_named(folder, wanted)
+    if (archive.derived / "index").exists():
+        from witnessmark.archive import searching  # only now: its libraries take long to load
+
+        searching.forget(archive, wanted)
 
 
 def remove_named(folder: Path, names: set[str]) -> None:

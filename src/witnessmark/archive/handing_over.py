@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -28,7 +28,10 @@ from witnessmark.catalog.standing import Standings
 from witnessmark.errors import BadInput, Erased, NotFound, Refused
 from witnessmark.model import (
     ExportMade,
+    ObjectStored,
     Recorded,
+    ReferenceClaimed,
+    ReferenceExported,
     RiskRecorded,
     SightingRecorded,
 )
@@ -104,7 +107,7 @@ def export(
         Refused: recipient, purpose, risk record or a decision about encryption is missing.
     """
     check_terms(archive, target, order)
-    _check_risk(archive, order.risk)
+    check_risk(archive, order.risk)
     entries = _entries(archive, order, advance)
     disclosures = _disclosures(archive, entries, order.disclose)
     objects = package.objects_of(entries, order.profile)
@@ -201,7 +204,8 @@ def check_terms(archive: Archive, target: Path, order: HandOver) -> None:
     outgoing.check_target(target)
 
 
-def _check_risk(archive: Archive, entry: int) -> None:
+def check_risk(archive: Archive, entry: int) -> None:
+    """Raises `Refused` unless this risk record lets things be shared, and served nothing yet."""
     try:
         decision = archive.queries.risk(entry)
     except (NotFound, OverflowError) as error:
@@ -215,9 +219,9 @@ def _check_risk(archive: Archive, entry: int) -> None:
         redact = "share after redacting, which this version cannot do"
         said = redact if decision == "share_redacted" else "do not share"
         raise Refused(f"The risk record says: {said}.", kept=NOTHING_LEFT, code="risk_record")
-    for index in archive.queries.acts(ExportMade.TYPE):
+    for index in archive.queries.acts(ExportMade.TYPE, ReferenceExported.TYPE):
         said_then = archive.journal.entry(index).said
-        if isinstance(said_then, ExportMade) and said_then.risk == entry:
+        if isinstance(said_then, ExportMade | ReferenceExported) and said_then.risk == entry:
             raise Refused(
                 f"The risk record {entry} served the hand-over of entry {index}.",
                 kept=NOTHING_LEFT,
@@ -238,9 +242,16 @@ def _entries(archive: Archive, order: HandOver, advance: Advance) -> list[Record
         copies = sharing.copies(archive, rows, advance)
     if wanted is not None and selecting.with_linked(archive, names) != wanted:
         return _entries(archive, order, advance)  # linked meanwhile
-    renewed = bool(renewing.renewals(archive))
+    claims = {
+        row.reference for name in wanted or () for row in archive.queries.reference_links(name)
+    }
     selection = selecting.Selection(
-        wanted, order.risk, order.profile, copies.values(), renewed=renewed
+        wanted,
+        order.risk,
+        order.profile,
+        copies.values(),
+        claims,
+        renewed=bool(renewing.renewals(archive)),
     )
     return list(selection.take(archive.journal.read()))
 
@@ -302,11 +313,26 @@ def _notices(archive: Archive, entries: Sequence[Recorded]) -> tuple[str, ...]:
     gone = len(package.disposed(entries))
     disposed = f"{gone} objects or attachments named here were disposed of" if gone else ""
     said = [_one_sided(archive), *map(custodying.gap_sentence, gaps), disposed]
-    return tuple(filter(None, said))
+    return tuple(filter(None, [*said, *_references(archive, entries)]))
+
+
+def _references(archive: Archive, entries: Sequence[Recorded]) -> Iterator[str]:
+    """What in the package is there only to compare with."""
+    stored = {each.said.sha256 for each in entries if isinstance(each.said, ObjectStored)}
+    if count := len(stored & archive.queries.references().keys()):
+        yield (
+            f"{count} of the objects are of reference collections: older footage to compare with, "
+            "not material that this archive collected"
+        )
+    if count := sum(isinstance(each.said, ReferenceClaimed) for each in entries):
+        yield (
+            f"{count} entries are of fingerprints without their video: they, and every date given "
+            "with them, are somebody's claim"
+        )
 
 
 def _one_sided(archive: Archive) -> str:
-    runs = Counter(row.party for row in archive.queries.runs())
+    runs = Counter(row.party for row in archive.queries.runs() if row.reference is None)
     return readme.one_sided(archive.scope().parties, runs)
 
 

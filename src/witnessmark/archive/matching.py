@@ -4,32 +4,52 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from io import BytesIO
-from itertools import combinations, groupby, islice
 from pathlib import Path
 from typing import Any
 
+from witnessmark.archive import comparing
 from witnessmark.archive.archive import Archive
 from witnessmark.archive.batch import FAILURES, NONSENSE, Advance, Batch, inconclusive, nothing
 from witnessmark.errors import BadInput, BadRecord
-from witnessmark.model import Json, LinkFound
-from witnessmark.model.statement import Token
+from witnessmark.model import Attachment, Json, LinkFound, ReferenceMatched
+from witnessmark.model.statement import Sha256, Token
 from witnessmark.ports import ObjectRow, Outcome, Task
 from witnessmark.record.canonical import canonical
 from witnessmark.stores.durable import write_file
 from witnessmark.verification import matching
+from witnessmark.verification.matching import card
 
 _NO_PICTURE = "no picture could be decoded"
 _CHECK = ("fingerprint", matching.VERSION)
-_MODULE = "witnessmark.verification.matching"
-#: Fingerprints that a worker compares with one before it answers: few enough that little is lost
-#: when one of them costs the worker, enough that handing over costs nothing.
-_TOGETHER = 16
 #: A pair that failed so often is not tried again by this matcher.
 TRIES = 3
-Pair = tuple[ObjectRow, ObjectRow]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class End:
+    """One side of a pair: an object's fingerprint, or one that somebody claims.
+
+    Attributes:
+        entry: of the object, or of the first claim.
+        name: SHA-256 of the object, or of the claimed fingerprint.
+    """
+
+    entry: int
+    name: str
+    claimed: bool = False
+
+    def path(self, archive: Archive) -> Path:
+        """Where the fingerprint lies."""
+        return (
+            archive.blobs.path(self.name) if self.claimed else fingerprint_path(archive, self.name)
+        )
+
+
+#: The second one may be claimed.
+Pair = tuple[End, End]
 
 
 @dataclasses.dataclass(slots=True)
@@ -137,14 +157,14 @@ def _fingerprint(
     tasks = [
         Task(
             row.sha256,
-            f"{_MODULE}:fingerprint",
+            f"{comparing.MODULE}:fingerprint",
             str(archive.blobs.path(row.sha256)),
             {"size": row.size},
         )
         for row in rows
     ]
     made: list[ObjectRow] = []
-    engine = archive.engine([_MODULE])
+    engine = archive.engine([comparing.MODULE])
     with Batch(archive) as batch, closing(engine.map(tasks)) as outcomes:
         for done, outcome in enumerate(outcomes, 1):
             row = waiting[outcome.key]
@@ -182,17 +202,20 @@ def _decoded(outcome: Outcome) -> matching.Fingerprint | str:
 
 
 def pairs_to_compare(
-    rows: Sequence[ObjectRow], done: Collection[tuple[int, int]]
+    ends: Sequence[End], claimed: Sequence[End], done: Collection[tuple[int, int]]
 ) -> Iterator[Pair]:
     """The pairs that are due, those of one object one after the other: all that are not `done`.
 
     Args:
-        rows: objects with a fingerprint.
-        done: entries of pairs that this matcher compared, the object whose name sorts first first.
+        ends: objects with a fingerprint.
+        claimed: fingerprints without their video: compared with the objects, not with each other.
+        done: entries of pairs that this matcher compared, in the order of the pair.
     """
-    for a, b in combinations(sorted(rows, key=lambda row: row.sha256), 2):
-        if (a.entry, b.entry) not in done:
-            yield a, b
+    ends = sorted(ends, key=lambda end: end.name)
+    for place, a in enumerate(ends):
+        for b in (*ends[place + 1 :], *claimed):
+            if (a.entry, b.entry) not in done:
+                yield a, b
 
 
 def _compare_all(
@@ -201,9 +224,11 @@ def _compare_all(
     """Compares what is due; links first, so that a kill costs a comparison at most."""
     done = archive.work.compared(matching.MATCHER_VERSION)
     tried = archive.work.tried(_subject())
-    held = {row.entry for row in rows}
-    total = math.comb(len(rows), 2) - sum(held.issuperset(pair) for pair in done)
-    linked = {(r.a, r.b) for r in archive.queries.links() if r.matcher == matching.MATCHER_VERSION}
+    ends, claimed = [End(row.entry, row.sha256) for row in rows], _claimed(archive)
+    pairs = math.comb(len(ends), 2) + len(ends) * len(claimed)
+    held = {end.entry for end in (*ends, *claimed)}
+    total = pairs - sum(held.issuperset(pair) for pair in done)
+    linked = _linked(archive)
     compared: list[tuple[int, int]] = []
 
     def remember() -> None:
@@ -211,29 +236,54 @@ def _compare_all(
         compared.clear()
 
     def due() -> Iterator[Pair]:
-        for pair in pairs_to_compare(rows, done):
+        for pair in pairs_to_compare(ends, claimed, done):
             tally.due += 1
             if tried.get(_subject(pair), 0) >= TRIES:
                 tally.given_up += 1
             else:
                 yield pair
 
-    known = _known(len(rows))
+    known = _known(pairs)
     with Batch(archive, remember) as batch:
-        for pair, found in _compared(archive, due()):
+        comparison: comparing.Comparison[End] = comparing.Comparison(
+            lambda: archive.engine([comparing.MODULE]), lambda end: end.path(archive)
+        )
+        for pair, found in comparison.of(due()):
             link = _link(archive, pair, found, known) if isinstance(found, dict) else found
             if isinstance(link, str):
+                for end in pair:
+                    _look_again(archive, end)
                 tally.pairs_failed += 1
                 tally.because(link)
                 archive.work.ask_again(_subject(pair), tried.get(_subject(pair), 0) + 1, "")
             else:
                 tally.came_to(link.relation if link else "none")
-                if link and (link.a, link.b) not in linked:
-                    batch.add(link, link.a, link.b)
+                if link and (pair[0].name, pair[1].name) not in linked:
+                    batch.add(link, *(end.name for end in pair if not end.claimed))
                     tally.links += 1
                 compared.append((pair[0].entry, pair[1].entry))
             batch.step()
             on_progress(tally.compared + tally.pairs_failed, total)
+
+
+def _claimed(archive: Archive) -> list[End]:
+    """Claimed fingerprints of this version whose bytes are here, each once."""
+    found: dict[str, End] = {}
+    for row in archive.queries.reference_claims():
+        if row.version == matching.VERSION and archive.blobs.has(row.name):
+            found.setdefault(row.name, End(row.entry, row.name, claimed=True))
+    return list(found.values())
+
+
+def _linked(archive: Archive) -> set[tuple[str, str]]:
+    """Pairs that this matcher linked."""
+    version = matching.MATCHER_VERSION
+    found = {(row.a, row.b) for row in archive.queries.links() if row.matcher == version}
+    return found | {
+        (row.object, row.reference)
+        for row in archive.queries.reference_links()
+        if row.matcher == version
+    }
 
 
 def _subject(pair: Pair | None = None) -> str:
@@ -242,74 +292,10 @@ def _subject(pair: Pair | None = None) -> str:
     return f"compare {matching.MATCHER_VERSION} {rows}"
 
 
-def _compared(
-    archive: Archive, pairs: Iterable[Pair]
-) -> Iterator[tuple[Pair, dict[str, Any] | str | None]]:
-    """Pairs with their match, None, or the reason why they could not be compared.
-
-    A group that costs its worker is looked at again pair by pair, so that one pair fails and not
-    its neighbours.
-    """
-    alone: list[list[Pair]] = []
-    for group, outcome in _in_workers(archive, _grouped(pairs)):
-        if outcome.result is None and len(group) > 1:
-            alone += [[pair] for pair in group]
-        else:
-            yield from _answers(archive, group, outcome)
-    for group, outcome in _in_workers(archive, alone):
-        yield from _answers(archive, group, outcome)
-
-
-def _grouped(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
-    for _, same in groupby(pairs, key=lambda pair: pair[0].entry):
-        while group := list(islice(same, _TOGETHER)):
-            yield group
-
-
-def _in_workers(
-    archive: Archive, groups: Iterable[list[Pair]]
-) -> Iterator[tuple[list[Pair], Outcome]]:
-    waiting: dict[str, list[Pair]] = {}
-
-    def tasks() -> Iterator[Task]:
-        for number, group in enumerate(groups):
-            waiting[str(number)] = group
-            first, *rest = (
-                str(fingerprint_path(archive, row.sha256))
-                for row in (group[0][0], *(other for _, other in group))
-            )
-            yield Task(str(number), f"{_MODULE}:compare", first, also=tuple(rest))
-
-    with closing(archive.engine([_MODULE]).map(tasks())) as outcomes:
-        for outcome in outcomes:
-            yield waiting.pop(outcome.key), outcome
-
-
-def _answers(
-    archive: Archive, group: list[Pair], outcome: Outcome
-) -> Iterator[tuple[Pair, dict[str, Any] | str | None]]:
-    """What a worker answered for each pair; it may have been taken over and answer anything."""
-    if outcome.result is None:
-        # an error is a first fingerprint that is none; a file that went is one to make again
-        if outcome.failure in ("error", "unreadable"):
-            for row in group[0]:
-                held_fingerprint(archive, row.sha256)
-        for pair in group:
-            yield pair, FAILURES[outcome.failure].replace("this file", "these fingerprints")
-        return
-    answers = outcome.result.value
-    if not isinstance(answers, list) or len(answers) != len(group):
-        answers = ["nonsense"] * len(group)
-    for pair, answer in zip(group, answers, strict=True):
-        if answer is None:
-            yield pair, None
-        elif not isinstance(answer, dict):
-            yield pair, NONSENSE
-        elif "failure" in answer:
-            held_fingerprint(archive, pair[1].sha256)
-            yield pair, FAILURES["error"].replace("this file", "these fingerprints")
-        else:
-            yield pair, answer
+def _look_again(archive: Archive, end: End) -> None:
+    """Removes our own fingerprint if it is none; what somebody claims is not ours to make again."""
+    if not end.claimed:
+        held_fingerprint(archive, end.name)
 
 
 # --- links ---------------------------------------------------------------------------------------
@@ -318,9 +304,8 @@ def _answers(
 Known = Mapping[str, Json]
 
 
-def _known(objects: int) -> Known:
+def _known(pairs: int) -> Known:
     """Pairs that the matcher has to tell apart here, and what its error card makes of them."""
-    pairs = math.comb(objects, 2)
     expected = expected_false_links(pairs)
     if expected is None:
         return {"card": "none", "pairs": pairs}
@@ -329,7 +314,7 @@ def _known(objects: int) -> Known:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Expected:
-    """False links to expect among so many pairs: for the record, and in a sentence for a screen."""
+    """False links to expect among so many pairs: at most, at 95%, and in a sentence."""
 
     card: str
     expected: str
@@ -340,71 +325,52 @@ NO_CARD = "There is no error card for this matcher: how many links are false is 
 
 
 def expected_false_links(pairs: int) -> Expected | None:
-    """What the matcher's error card says of so many pairs; None when there is no card."""
-    find: Callable[[int], Any] | None = getattr(matching, "expected_false_links", None)
-    if find is None:
+    """What the matcher's error card says of so many pairs.
+
+    None when nothing was measured, or with other versions than those that run.
+    """
+    found = card.expected_false_links(pairs)
+    if not found.current or not found.measured.pairs:
         return None
-    found = find(pairs)
-    version = matching.MATCHER_VERSION if found.current else "of another version"
+    version = f"matcher {matching.MATCHER_VERSION} fingerprint {matching.VERSION}"
     return Expected(version, f"{found.at_most:.6g}", found.sentence)
 
 
-def _link(archive: Archive, pair: Pair, found: dict[str, Any], known: Known) -> LinkFound | str:
+Link = LinkFound | ReferenceMatched
+
+
+def _link(archive: Archive, pair: Pair, found: dict[str, Any], known: Known) -> Link | str:
     """A worker's match as a link, or why it makes no sense."""
     a, b = pair
+    ends: dict[str, Json] = {"a": a.name, "b": b.name}
+    if b.claimed:
+        ends = {"object": a.name, "reference": b.name}
     try:
-        segments: list[Json] = [_segment(each) for each in found["segments"]]
-        link = LinkFound.read(
-            {
-                "a": a.sha256,
-                "b": b.sha256,
-                "relation": found["relation"],
-                "score": f"{_number(found['score']):.4f}",
-                "fingerprint": matching.VERSION,
-                "matcher": matching.MATCHER_VERSION,
-                "segments": segments,
-                **known,
-            }
-        )
+        segments: list[Json] = [dict(comparing.segment(each)) for each in found["segments"]]
+        fields: dict[str, Json] = {
+            **ends,
+            "relation": found["relation"],
+            "score": f"{comparing.number(found['score']):.4f}",
+            "fingerprint": matching.VERSION,
+            "matcher": matching.MATCHER_VERSION,
+            "segments": segments,
+            **known,
+        }
+        kind = ReferenceMatched if b.claimed else LinkFound
+        link: Link = kind.read(fields)
         evidence = canonical({**known, "match": found})
     except (BadRecord, ArithmeticError, LookupError, TypeError, ValueError):
         return NONSENSE
     if not link.relation or len(segments) > _MOST_SEGMENTS or len(evidence) > _MOST_EVIDENCE:
         return NONSENSE
     stored = archive.blobs.put(BytesIO(evidence))
-    attachment: Json = {"role": "evidence", "sha256": stored.sha256, "size": stored.size}
-    return LinkFound.read({**link.fields(), "evidence": attachment})
+    attachment = Attachment(role=Token("evidence"), sha256=Sha256(stored.sha256), size=stored.size)
+    return dataclasses.replace(link, evidence=attachment)
 
 
 #: So many fit into an entry, beside everything else.
 _MOST_SEGMENTS = 200
 _MOST_EVIDENCE = 4 << 20
-
-
-def _segment(said: Mapping[str, Any]) -> dict[str, Json]:
-    (a_start, a_end), (b_start, b_end) = said["query"], said["reference"]
-    return {
-        "a_start": _ms(a_start),
-        "a_end": _ms(a_end),
-        "b_start": _ms(b_start),
-        "b_end": _ms(b_end),
-        "rate": f"{_number(said['rate']):.4f}",
-        "transform": said["transform"],
-    }
-
-
-def _ms(seconds: object) -> int:
-    return round(_number(seconds) * 1000)
-
-
-def _number(said: object) -> float:
-    """A finite number from its decimal text, or from a whole number."""
-    if isinstance(said, bool) or not isinstance(said, str | int):
-        raise TypeError("not a number")
-    found = float(said)
-    if not math.isfinite(found) or abs(found) > 1e9:
-        raise ArithmeticError("not a number that a video has")
-    return found
 
 
 # --- coverage ------------------------------------------------------------------------------------
@@ -418,7 +384,10 @@ class Coverage:
         objects: videos and pictures whose bytes are here.
         fingerprinted: of them, those with a fingerprint of this version.
         failed: those of which none can be made; findings say why.
-        pairs: among the fingerprinted, and `compared` of them by this matcher.
+        claimed: fingerprints without their video that were searched too; `claimed_other` are of
+            another version, or not at hand, and were not.
+        pairs: among the fingerprinted and with the claimed ones; `compared` of them by this
+            matcher.
     """
 
     fingerprint: str
@@ -426,6 +395,8 @@ class Coverage:
     objects: int
     fingerprinted: int
     failed: int
+    claimed: int
+    claimed_other: int
     pairs: int
     compared: int
 
@@ -435,10 +406,11 @@ class Coverage:
         return self.fingerprinted == self.objects and self.compared == self.pairs
 
     def __str__(self) -> str:
+        other = f"; {self.claimed_other} claimed fingerprints were not" * bool(self.claimed_other)
         return (
             f"{self.fingerprinted} of {self.objects} videos and pictures here have a fingerprint "
             f"(version {self.fingerprint}), of {self.failed} none could be made; "
-            f"{self.compared} of {self.pairs} pairs were compared (matcher {self.matcher})"
+            f"{self.compared} of {self.pairs} pairs were compared (matcher {self.matcher}){other}"
         )
 
 
@@ -447,6 +419,7 @@ def coverage(archive: Archive) -> Coverage:
     gone = archive.queries.disposed()
     rows = [row for row in archive.queries.objects(("video", "picture")) if row.sha256 not in gone]
     there = {row.entry for row in rows if fingerprint_path(archive, row.sha256).is_file()}
+    claimed = {end.entry for end in _claimed(archive)}
     due = {row.entry for row in archive.queries.unexamined(*_CHECK)}
     done = archive.work.compared(matching.MATCHER_VERSION)
     return Coverage(
@@ -455,6 +428,8 @@ def coverage(archive: Archive) -> Coverage:
         objects=len(rows),
         fingerprinted=len(there),
         failed=sum(row.entry not in there and row.entry not in due for row in rows),
-        pairs=math.comb(len(there), 2),
-        compared=sum(there.issuperset(pair) for pair in done),
+        claimed=len(claimed),
+        claimed_other=len({row.name for row in archive.queries.reference_claims()}) - len(claimed),
+        pairs=math.comb(len(there), 2) + len(there) * len(claimed),
+        compared=sum((there | claimed).issuperset(pair) for pair in done),
     )

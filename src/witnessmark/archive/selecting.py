@@ -16,6 +16,8 @@ from witnessmark.model import (
     MaterialLinked,
     ObjectStored,
     Recorded,
+    ReferenceClaimed,
+    ReferenceMatched,
     RenewalAnchored,
     RunRecorded,
     SightingRecorded,
@@ -55,6 +57,7 @@ class Selection:
         wanted: objects; None for all.
         risk: index of the risk record.
         copies: in `share`, original to its sanitised copy.
+        claims: fingerprints without their video that the objects match.
         renewed: a renewal of hashes goes along, and with it the entries of all stamps.
     """
 
@@ -64,11 +67,13 @@ class Selection:
         risk: int,
         profile: str,
         copies: Iterable[str] = (),
+        claims: Iterable[str] = (),
         *,
         renewed: bool = False,
     ) -> None:
         self._renewed = renewed
         self._wanted, self._risk, self._share = wanted, risk, profile == SHARE
+        self._claims = set(claims)
         self._copies = set(copies)
         self._chosen: set[int] = set()
         self._runs: set[str] = set()
@@ -92,6 +97,8 @@ class Selection:
         match recorded.said:
             case LinkFound() | LinkDecided() | MaterialLinked() as link:
                 return {link.a, link.b} <= self._wanted
+            case ReferenceClaimed(fingerprint=blob):
+                return blob.sha256 in self._claims
             case RunRecorded(run=run):
                 return run in self._runs
             case CustodyReceipted(transfer=transfer):
@@ -103,9 +110,12 @@ class Selection:
         return any(about.removeprefix("sha256:") in self._wanted for about in recorded.entry.about)
 
     def _may_be_shared(self, recorded: Recorded) -> bool:
-        """Findings say what a file's device and tools were; copies are made to leave that out."""
+        """Findings say what a file's device and tools were; copies are made to leave that out.
+
+        What others claim of their footage is theirs to share.
+        """
         match recorded.said:
-            case FindingRecorded():
+            case FindingRecorded() | ReferenceClaimed() | ReferenceMatched():
                 return False
             case ObjectStored(sha256=name, derived_from=original):
                 return original is None or name in self._copies

@@ -80,7 +80,7 @@ def trace_members(archive: Archive, members: Sequence[Member], *, descent: bool 
 
 def copies(archive: Archive, members: Iterable[Member]) -> list[Copy]:
     """The objects of a recording with their dates and sizes."""
-    known, made = collecting.collectors(), []
+    known, references, made = collecting.collectors(), archive.queries.references(), []
     shown: dict[str, int] = {}
     for member in members:
         shown[member.sha256] = shown.get(member.sha256, 0) + member.end - member.start
@@ -95,6 +95,7 @@ def copies(archive: Archive, members: Iterable[Member]) -> list[Copy]:
                 dates=tuple(date for row in sightings for date in row.dates),
                 held_since=archive.journal.entry(since).entry.at,
                 seen_live=archive.journal.entry(live[0]).entry.at if live else "",
+                reference=name in references,
                 width=size[0],
                 height=size[1],
                 shown=length,

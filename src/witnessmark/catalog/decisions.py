@@ -13,7 +13,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
-from witnessmark.model.link import CONFIRM, MERGE, SPLIT
+from witnessmark.model.link import CONFIRM, DECISIONS, MERGE, SPLIT
 
 #: Decisions about all of a pair reach further than any clock.
 EVER = 1 << 53
@@ -86,8 +86,8 @@ def _turned(pair: _Pair) -> _Pair:
 
 def pieces(line: Line, decisions: Sequence[Decision]) -> list[Edge]:
     """What stands of one line; `decisions` about its pair, earlier ones first."""
-    # a line that a person drew bows to later decisions only
-    later = [each for each in decisions if each.key >= line.since]
+    # a line that a person drew bows to later decisions only; words of a later version are not ours
+    later = [each for each in decisions if each.key >= line.since and each.kind in DECISIONS]
     shares = [(each, share) for each in later if (share := _share(line, each)) is not None]
     if not shares:
         return [Edge((line.key, 0), line.a, line.b, confirmed=False)]

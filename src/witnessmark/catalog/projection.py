@@ -36,6 +36,8 @@ from witnessmark.model import (
     ObjectStored,
     PersonAdded,
     Recorded,
+    ReferenceClaimed,
+    ReferenceMatched,
     RiskRecorded,
     RunRecorded,
     SightingRecorded,
@@ -49,7 +51,7 @@ from witnessmark.model.link import SAME_FOOTAGE
 from witnessmark.model.statement import plain
 
 Said = tuple[Recorded, Any]
-_MANY = (ObjectStored, SightingRecorded, FindingRecorded, LinkFound)
+_MANY = (ObjectStored, SightingRecorded, FindingRecorded, LinkFound, ReferenceMatched)
 
 
 class Projection:
@@ -64,6 +66,8 @@ class Projection:
             FindingRecorded: self._findings,
             LinkFound: self._links,
             LinkDecided: self._decisions,
+            ReferenceClaimed: self._references,
+            ReferenceMatched: self._reference_links,
             RiskRecorded: self._risks,
             AnchorReceived: self._anchors,
             ValueErased: self._erased,
@@ -181,7 +185,7 @@ class Projection:
         for recorded, each in said:
             if each.run not in runs:
                 first = {"id": recorded.index, "source": each.source, "party": each.party}
-                first["started_at"] = recorded.entry.at
+                first |= {"started_at": recorded.entry.at, "reference": each.reference}
                 runs[each.run] = self._run_key(connection, each.run, first)
         connection.execute(
             sa.insert(self.tables.sightings),
@@ -214,6 +218,7 @@ class Projection:
             values = {
                 "source": each.source,
                 "party": each.party,
+                "reference": each.reference,
                 "started_at": each.started_at,
                 "tally": json.dumps(plain(each.tally), sort_keys=True),
                 "entry": recorded.index,
@@ -288,6 +293,36 @@ class Projection:
         ]
         connection.execute(sa.insert(self.tables.decisions), rows)
         regroup(connection, self.tables, {key for row in rows for key in (row["a"], row["b"])})
+
+    def _references(self, connection: sa.Connection, said: list[Said]) -> None:
+        rows = [
+            {
+                "id": recorded.index,
+                "collection": each.collection,
+                "name": bytes.fromhex(each.fingerprint.sha256),
+                "version": each.version,
+                "duration": each.duration,
+                "claimed_date": each.claimed_date,
+            }
+            for recorded, each in said
+        ]
+        connection.execute(sa.insert(self.tables.references), rows)
+
+    def _reference_links(self, connection: sa.Connection, said: list[Said]) -> None:
+        objects = self._need(connection, {each.object for _, each in said})
+        rows = [
+            {
+                "id": recorded.index,
+                "object": objects[each.object],
+                "reference": bytes.fromhex(each.reference),
+                "relation": each.relation,
+                "score": each.score,
+                "matcher": each.matcher,
+                "content": _content(each.relation, each.segments),
+            }
+            for recorded, each in said
+        ]
+        connection.execute(sa.insert(self.tables.reference_links).prefix_with("OR IGNORE"), rows)
 
     def _risks(self, connection: sa.Connection, said: list[Said]) -> None:
         rows = [{"id": recorded.index, "decision": each.decision} for recorded, each in said]

@@ -25,6 +25,8 @@ from witnessmark.ports import (
     MaterialRow,
     Member,
     ObjectRow,
+    ReferenceLinkRow,
+    ReferenceRow,
     RunRow,
     Seen,
     SightingRow,
@@ -73,7 +75,51 @@ class SqlQueries:
             "recordings": sa.func.count(t.members.c.recording.distinct()),
         }
         with self._read() as connection:
-            return {name: connection.scalar(sa.select(each)) or 0 for name, each in parts.items()}
+            found = {name: connection.scalar(sa.select(each)) or 0 for name, each in parts.items()}
+        references = len(self.references())
+        return {**found, "objects": found["objects"] - references, "references": references}
+
+    def references(self) -> dict[str, str]:
+        """See `Queries.references`."""
+        s, r, o = self._tables.sightings, self._tables.runs, self._tables.objects
+        own = sa.select(s.c.object).join(r, r.c.id == s.c.run)
+        own = own.where(r.c.reference.is_(None), s.c.object.is_not(None))
+        query = (
+            sa.select(o.c.sha256, sa.func.min(r.c.reference))
+            .join(s, s.c.object == o.c.id)
+            .join(r, r.c.id == s.c.run)
+            .where(o.c.derived_from.is_(None), r.c.reference.is_not(None), o.c.id.not_in(own))
+            .group_by(o.c.id)
+        )
+        with self._read() as connection:
+            return {sha256.hex(): name for sha256, name in connection.execute(query)}
+
+    def reference_claims(self) -> list[ReferenceRow]:
+        """See `Queries.reference_claims`."""
+        c = self._tables.references
+        query = sa.select(c.c.id, c.c.collection, c.c.name, c.c.version, c.c.duration)
+        query = query.add_columns(c.c.claimed_date).order_by(c.c.id)
+        with self._read() as connection:
+            return [
+                ReferenceRow(key, collection, name.hex(), *rest)
+                for key, collection, name, *rest in connection.execute(query)
+            ]
+
+    def reference_links(self, sha256: str | None = None) -> list[ReferenceLinkRow]:
+        """See `Queries.reference_links`."""
+        n, o = self._tables.reference_links, self._tables.objects
+        query = (
+            sa.select(n.c.id, o.c.sha256, n.c.reference, n.c.relation, n.c.score, n.c.matcher)
+            .join(o, o.c.id == n.c.object)
+            .order_by(n.c.id)
+        )
+        if sha256 is not None:
+            query = query.where(n.c.object == self.object(sha256).entry)
+        with self._read() as connection:
+            return [
+                ReferenceLinkRow(key, name.hex(), reference.hex(), *rest)
+                for key, name, reference, *rest in connection.execute(query)
+            ]
 
     def objects(self, kinds: Sequence[str] = ()) -> list[ObjectRow]:
         """See `Queries.objects`."""
@@ -194,6 +240,7 @@ class SqlQueries:
                 row.party,
                 row.started_at,
                 json.loads(row.tally) if row.tally else None,
+                row.reference,
             )
             for row in rows
         ]

@@ -57,6 +57,7 @@ class Tables:
             sa.Column("run", sa.Text, nullable=False, unique=True),
             sa.Column("source", sa.Text, nullable=False),
             sa.Column("party", sa.Text, nullable=False),
+            sa.Column("reference", sa.Text),
             sa.Column("started_at", sa.Text, nullable=False),
             sa.Column("tally", sa.Text),
             sa.Column("entry", sa.Integer),
@@ -144,6 +145,29 @@ class Tables:
             sa.Column("end", sa.Integer, nullable=False),
             sa.Column("take", sa.Integer),
             index("recording_members_object", "object"),
+        )
+        #: fingerprints without their video, as somebody claims them; `name` is the blob's SHA-256
+        self.references = table(
+            "reference_claims",
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("collection", sa.Text, nullable=False),
+            sa.Column("name", sa.LargeBinary, nullable=False),
+            sa.Column("version", sa.Text, nullable=False),
+            sa.Column("duration", sa.Integer, nullable=False),
+            sa.Column("claimed_date", sa.Text),
+            index("reference_claims_name", "name"),
+        )
+        #: matches of objects with such fingerprints; they join no recording
+        self.reference_links = table(
+            "reference_links",
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("object", sa.Integer, nullable=False),
+            sa.Column("reference", sa.LargeBinary, nullable=False),
+            sa.Column("relation", sa.Text, nullable=False),
+            sa.Column("score", sa.Text, nullable=False),
+            sa.Column("matcher", sa.Text, nullable=False),
+            sa.Column("content", sa.Integer, nullable=False),
+            index("reference_links_once", "object", "reference", "matcher", "content", unique=True),
         )
         #: entries of people and runs: few among the many sightings, objects, findings and links
         self.acts = table(

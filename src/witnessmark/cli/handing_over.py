@@ -89,7 +89,7 @@ def export(
             profile=profile,
         )
         handing_over.check_terms(held, target, order)
-        order = dataclasses.replace(order, risk=_risk(held, risk))
+        order = dataclasses.replace(order, risk=risk_record(held, risk))
         with _remembered_risk(order.risk), progress("making copies", quiet=as_json) as advance:
             made = handing_over.export(held, target, order, advance)
     if as_json:
@@ -117,7 +117,7 @@ def _remembered_risk(entry: int) -> Iterator[None]:
         raise
 
 
-def _risk(held: Archive, given: str) -> int:
+def risk_record(held: Archive, given: str) -> int:
     from witnessmark.archive import handing_over
     from witnessmark.archive.outgoing import NOTHING_LEFT
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +16,7 @@ from witnessmark.cli.output import dump, safe, say, size
 if TYPE_CHECKING:
     from witnessmark.archive import Archive
     from witnessmark.catalog.standing import Standing
-    from witnessmark.ports import SightingRow
+    from witnessmark.ports import ReferenceLinkRow, SightingRow
 
 
 def show(
@@ -62,13 +62,14 @@ def _show_footage(held: Archive, as_json: bool) -> None:
     for row in held.queries.sightings():
         if row.sha256:
             sightings.setdefault(row.sha256, []).append(row)
-    stands = _standing(held)
+    stands, references = _standing(held), held.queries.references()
     for number, (recording, members) in enumerate(sorted(recordings.items()), 1):
         rows: list[dict[str, Any]] = [
             {
                 "object": member.sha256,
                 "start": member.start / 1000,
                 "end": member.end / 1000,
+                "reference": references.get(member.sha256),
                 "anchor": stands(member.sha256).members(),
                 "sightings": [_sighting(row) for row in sightings.get(member.sha256, [])],
             }
@@ -82,7 +83,7 @@ def _show_footage(held: Archive, as_json: bool) -> None:
         for shown in rows:
             say(
                 f"  {shown['object'][:12]}  {shown['start']:.1f}-{shown['end']:.1f} s; "
-                f"{safe(stands(shown['object']))}"
+                f"{_reference(shown['reference'])}{safe(stands(shown['object']))}"
             )
             for seen in shown["sightings"]:
                 say(f"      channel of {safe(seen['party'] or 'unknown')}, {seen['source']}"
@@ -91,6 +92,10 @@ def _show_footage(held: Archive, as_json: bool) -> None:
         say("No matching footage is recorded. 'witnessmark match' looks for it.")
     if not as_json:
         _say_gaps(held)
+
+
+def _reference(collection: str | None) -> str:
+    return f"reference collection '{safe(collection)}', not our own; " if collection else ""
 
 
 def _say_gaps(held: Archive, name: str | None = None) -> None:
@@ -147,6 +152,8 @@ def _show_object(held: Archive, name: str, as_json: bool) -> None:
     stands = _standing(held)(row.sha256)
     materials = held.queries.materials(row.sha256)
     disposed = held.queries.disposed([row.sha256]).get(row.sha256)
+    reference = held.queries.references().get(row.sha256)
+    claimed = held.queries.reference_links(row.sha256)
     if as_json:
         dump(
             {
@@ -169,13 +176,16 @@ def _show_object(held: Archive, name: str, as_json: bool) -> None:
                 ],
                 "materials": [dataclasses.asdict(each) for each in materials],
                 "disposed_by": disposed,
+                "reference": reference,
+                "claimed_matches": [dataclasses.asdict(each) for each in claimed],
                 "custody_gaps": [
                     dataclasses.asdict(gap) for gap in held.queries.custody_gaps(row.sha256)
                 ],
             }
         )
         return
-    say(f"{row.sha256}\n  {row.kind}, {size(row.size)}; entry {row.entry}; {safe(stands)}")
+    say(f"{row.sha256}\n  {row.kind}, {size(row.size)}; entry {row.entry}; "
+        f"{_reference(reference)}{safe(stands)}")  # fmt: skip
     if disposed is not None:
         say(f"  disposed of: its bytes are gone (entry {disposed})")
     for each in sightings:
@@ -187,9 +197,20 @@ def _show_object(held: Archive, name: str, as_json: bool) -> None:
         say(f"  {fields['check']}: {fields['result']} {fields.get('reason', '')}".rstrip())
     for link in links:
         say(f"  {line(link)}")
+    _say_claims(held, claimed)
     for said in materials:
         say(f"  {said.a[:12]} {said.relation} {said.b[:12]}, a person says (entry {said.entry})")
     _say_gaps(held, row.sha256)
+
+
+def _say_claims(held: Archive, found: Sequence[ReferenceLinkRow]) -> None:
+    from witnessmark.archive.referencing import claims
+    from witnessmark.cli.references import claim_words
+
+    known = claims(held) if found else {}
+    for each in found:
+        said = "; ".join(claim_words(row) for row in known.get(each.reference, ()))
+        say(f"  {each.relation.replace('_', ' ')} as {said}, score {each.score}")
 
 
 def _show_entry(held: Archive, index: int, as_json: bool) -> None:

@@ -187,6 +187,12 @@ def collect(
         "unknown"
     ),
     claimed_by: Annotated[str, typer.Option(help="Who says that it is theirs (sealed).")] = "",
+    reference: Annotated[
+        str,
+        typer.Option(
+            help="For a reference collection of this public name: never our own material."
+        ),
+    ] = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not stop at warnings.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -223,17 +229,19 @@ def collect(
                 held,
                 where,
                 collector,
-                Channel(party=party, claimed_by=claimed_by),
+                Channel(party=party, claimed_by=claimed_by, reference=reference),
                 preflight=preflight,
                 on_progress=on_progress,
             )
     tally = run.fields()["tally"]
     assert isinstance(tally, dict)
     if as_json:
-        dump({"run": run.run, "source": run.source, "party": run.party, "tally": tally,
+        dump({"run": run.run, "source": run.source, "party": run.party,
+              "reference": run.reference, "tally": tally,
               "notes": dict(preflight.notes), "interrupted": list(run.interrupted)})  # fmt: skip
     else:
-        say(f"Channel of: {safe(party)}.")
+        say(f"For the reference collection: {safe(reference)}." if reference else
+            f"Channel of: {safe(party)}.")  # fmt: skip
         table(tally_rows(tally))
         if run.interrupted:
             say(f"  (an earlier run was cut off: {', '.join(r[:8] for r in run.interrupted)})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -106,52 +107,75 @@ def _show_tally(tally: Tally) -> None:
 
 
 def _match_files(queries: Sequence[Path], against: Sequence[Path], as_json: bool) -> int:
-    from witnessmark.verification.matching import match as compare
+    """1 when a file could not be fingerprinted or a pair not compared; all others are shown."""
+    from witnessmark.archive.comparing import MODULE, Comparison
+    from witnessmark.engines.local import LocalEngine
 
-    paths = list(dict.fromkeys([*queries, *against]))
-    prints, failures = _fingerprints(paths)
+    prints, failures = _fingerprints(list(dict.fromkeys([*queries, *against])))
     for path, why in failures.items():
         if as_json:
             dump({"file": str(path), "error": why})
         else:
             say(f"! {safe(path)}: {safe(why)}")
-    for query in queries:
-        for reference in against:
-            if query not in prints or reference not in prints or query == reference:
-                continue
-            found = compare(prints[query], prints[reference])
-            if found is None:
-                continue
-            segments = [
-                {
-                    "query": [round(t, 3) for t in each.query],
-                    "reference": [round(t, 3) for t in each.reference],
-                    "rate": round(each.rate, 4),
-                    "transform": each.transform,
-                }
-                for each in found.segments
-            ]
-            row = {
-                "query": str(query),
-                "reference": str(reference),
-                "relation": found.relation,
-                "score": round(found.score, 4),
-                "segments": segments,
+    pairs = [
+        (query, reference)
+        for query in dict.fromkeys(queries)
+        for reference in dict.fromkeys(against)
+        if query in prints and reference in prints and query != reference
+    ]
+    with tempfile.TemporaryDirectory(prefix="witnessmark-") as folder:
+        places = {path: Path(folder) / str(n) for n, path in enumerate(prints)}
+        for path, place in places.items():
+            place.write_bytes(prints[path].encode())
+        comparison: Comparison[Path] = Comparison(
+            lambda: LocalEngine(os.cpu_count() or 1, modules=[MODULE]), places.__getitem__
+        )
+        answers = dict(comparison.of(pairs))
+    failed = len(failures)
+    for pair in pairs:
+        row = _row(*pair, answers[pair])
+        failed += "error" in row
+        if as_json and len(row) > 2:
+            dump(row)
+        elif len(row) > 2:
+            _show_match(row)
+    return 1 if failed else 0
+
+
+def _row(query: Path, reference: Path, answer: dict[str, Any] | str | None) -> dict[str, Any]:
+    """What came of a pair; nothing but its names when the two have nothing in common."""
+    from witnessmark.archive.batch import NONSENSE
+    from witnessmark.archive.comparing import number
+
+    row: dict[str, Any] = {"query": str(query), "reference": str(reference)}
+    if answer is None or isinstance(answer, str):
+        return row | ({"error": answer} if answer else {})
+    try:
+        segments = [
+            {
+                "query": [round(number(t), 3) for t in each["query"]],
+                "reference": [round(number(t), 3) for t in each["reference"]],
+                "rate": round(number(each["rate"]), 4),
+                "transform": str(each["transform"]),
             }
-            if as_json:
-                dump(row)
-            else:
-                _show_match(row)
-    return 1 if failures else 0
+            for each in answer["segments"]
+        ]
+        score = round(number(answer["score"]), 4)
+        return row | {"relation": str(answer["relation"]), "score": score, "segments": segments}
+    except (ArithmeticError, LookupError, TypeError, ValueError):
+        return row | {"error": NONSENSE}
 
 
 def _show_match(row: dict[str, Any]) -> None:
+    if "error" in row:
+        say(f"! {safe(row['query'])} ~ {safe(row['reference'])}: {row['error']}")
+        return
     say(f"{safe(row['query'])} ~ {safe(row['reference'])}: "
-        f"{row['relation'].replace('_', ' ')}, score {row['score']}")  # fmt: skip
+        f"{safe(row['relation']).replace('_', ' ')}, score {row['score']}")  # fmt: skip
     for each in row["segments"]:
         (a, b), (c, d) = each["query"], each["reference"]
         say(f"    {a:.1f}-{b:.1f} s shows {c:.1f}-{d:.1f} s, rate {each['rate']}, "
-            f"{each['transform']}")  # fmt: skip
+            f"{safe(each['transform'])}")  # fmt: skip
 
 
 def _fingerprints(paths: Sequence[Path]) -> tuple[dict[Path, Fingerprint], dict[Path, str]]:

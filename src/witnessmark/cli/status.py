@@ -35,6 +35,8 @@ def status(archive: ArchiveOption = Path(), as_json: JsonOption = False) -> None
         f"{found['sightings']} sightings, {found['findings']} findings, "
         f"{found['recordings']} groups of matching footage; "
         f"{found['entries']} entries.")  # fmt: skip
+    if found["references"]:
+        say(f"Besides, {found['references']} objects of reference collections: not our own.")
     _say_outside(found, anchored)
     _say_parties(found)
     for name, number in found["left"].items():
@@ -57,7 +59,10 @@ def _found(held: Archive, folder: Path) -> dict[str, Any]:
         "origin": held.origin,
         "entries": head.size if head else 0,
         **held.queries.counts(),
-        "runs_per_party": dict(Counter(row.party or "unfinished run" for row in runs)),
+        "runs_per_party": dict(
+            Counter(row.party or "unfinished run" for row in runs if row.reference is None)
+        ),
+        "reference_runs": dict(Counter(row.reference for row in runs if row.reference)),
         "parties": list(held.scope().parties),
         "unfinished_runs": [row.run for row in runs if row.tally is None],
         "left": _left(held),

@@ -49,10 +49,15 @@ _DISK = ("disk_reserve", "disk_full")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """Whose channel a run looks at: a party of the scope or `unknown`, and who claims that."""
+    """Whose channel a run looks at: a party of the scope or `unknown`, and who claims that.
+
+    Attributes:
+        reference: name of the reference collection it is for; "" for the archive's own material.
+    """
 
     party: str = "unknown"
     claimed_by: str = ""
+    reference: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +165,7 @@ class Run:
             program=Token(self._program),
             started_at=Instant(started),
             party=PublicText(self._channel.party),
+            reference=PublicText(self._channel.reference) if self._channel.reference else None,
             claimed_by=vault.protect("claimed_by", claimed) if claimed else None,
             where=vault.protect("where", _clean(self._where)),
             tally=tally,
@@ -188,7 +194,7 @@ class Run:
         size = 0
         for item, place in zip(items, places, strict=True):
             seen = {each.sha256 for each in before[place]}
-            same = bool(item.unchanged) and signs.get(place) == item.unchanged
+            same = bool(item.unchanged) and signs.get(place) == self._sign(item)
             unread = same and seen and seen.isdisjoint(gone)
             each = _Taken(item, place, "already_held") if unread else self._take(item, place)
             taken.append(each)
@@ -250,6 +256,10 @@ class Run:
         self._progress.bytes += count
         self._on_progress(self._progress)
 
+    def _sign(self, item: Item) -> str:
+        """What was read for a reference collection was not yet read for the archive itself."""
+        return f"{item.unchanged} {self._channel.reference}".rstrip()
+
     def _commit(self, taken: list[_Taken], before: Mapping[str, set[Seen]]) -> None:
         said: list[tuple[Statement, tuple[str, ...]]] = []
         signs: dict[str, str] = {}
@@ -266,7 +276,7 @@ class Run:
             if outcome in ("not_included", "quarantined", "failed"):
                 self._reasons[f"{outcome}: {each.reason}"] += 1
             if each.stored and each.item.unchanged:
-                signs[each.place] = each.item.unchanged
+                signs[each.place] = self._sign(each.item)
             name = each.stored.sha256 if each.stored else None
             known = Seen(name, each.outcome, each.reason, self._content(each))
             if each.outcome != "already_held" and known not in before[each.place]:
@@ -298,7 +308,8 @@ class Run:
         """Keyed digest of what somebody wrote or dated; views and file times may change freely."""
         words = {name: _clean(each.item.protected.get(name)) for name in _WORDS}
         dates = [plain(date) for date in each.item.dates if date.what != "file_modified"]
-        return self._stores.vault.natural_key("content", each.place, words, dates)
+        whose = [self._channel.reference] if self._channel.reference else []
+        return self._stores.vault.natural_key("content", each.place, words, dates, *whose)
 
     def _sighting(self, each: _Taken, content: str) -> tuple[Statement, tuple[str, ...]]:
         about = (f"sha256:{each.stored.sha256}",) if each.stored else ()
@@ -311,6 +322,7 @@ class Run:
             "outcome": each.outcome,
             "reason": each.reason,
             "party": self._channel.party,
+            "reference": self._channel.reference or None,
             "object": each.stored.sha256 if each.stored else None,
             "kind": each.item.kind,
             "dates": each.item.dates,

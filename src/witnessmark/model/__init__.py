@@ -32,6 +32,7 @@ from witnessmark.model.link import DecidedSpan, LinkDecided, LinkFound, LinkSegm
 from witnessmark.model.object import ObjectStored
 from witnessmark.model.person import PersonAdded
 from witnessmark.model.protected import Protected, ValueDisclosed, ValueErased
+from witnessmark.model.reference import ReferenceClaimed, ReferenceExported, ReferenceMatched
 from witnessmark.model.renewal import DigestsRenewed, RenewalAnchored
 from witnessmark.model.risk import RiskRecorded
 from witnessmark.model.run import RunRecorded, Tally
@@ -74,6 +75,9 @@ __all__ = [
     "PersonAdded",
     "Protected",
     "Recorded",
+    "ReferenceClaimed",
+    "ReferenceExported",
+    "ReferenceMatched",
     "RenewalAnchored",
     "RiskRecorded",
     "RunRecorded",

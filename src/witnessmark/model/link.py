@@ -40,9 +40,10 @@ class LinkFound(Statement):
         score: pair-level score, decimal text, 0 to 1; its meaning is the matcher's error card.
         fingerprint: fingerprint version.
         matcher: matcher version.
-        card: version of the error card in force, `none` when this matcher had none.
+        card: versions that the error card in force is of, `none` when this matcher had none.
         pairs: pairs of this archive that this matcher had to tell apart at that time.
-        expected_false: false links to expect among so many pairs, decimal text, from that card.
+        expected_false: how many links among so many pairs are false, at most at 95%, as that card
+            has it; decimal text.
         evidence: all numbers behind the decision (role `evidence`), segment by segment.
     """
 

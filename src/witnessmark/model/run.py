@@ -47,6 +47,7 @@ class RunRecorded(Statement):
         program: name and version of what ran.
         started_at: archive clock at the start.
         party: publisher's alignment; a party of the scope, or `unknown`.
+        reference: as in its sightings.
         claimed_by: who claims that alignment.
         where: path or address given to the collector.
         tally: see `Tally`.
@@ -60,6 +61,7 @@ class RunRecorded(Statement):
     program: Token
     started_at: Instant
     party: PublicText
+    reference: PublicText | None = None
     claimed_by: Protected | None = None
     where: Protected | None = None
     tally: Tally

@@ -61,6 +61,8 @@ class SightingRecorded(Statement):
         outcome: `stored`, `not_included`, `quarantined` or `failed`.
         reason: word for the last three.
         party: publisher's alignment as the run was told; see `RunRecorded`.
+        reference: name of the reference collection that this was taken in for; None for what the
+            archive collects for itself.
         object: the bytes, when they were taken.
         kind: what the source calls it (`video_file`, `photo`, `file`).
         dates: times from the source with their grade.
@@ -78,6 +80,7 @@ class SightingRecorded(Statement):
     outcome: Token
     reason: Token = Token("")
     party: PublicText = PublicText("unknown")
+    reference: PublicText | None = None
     object: Sha256 | None = None
     kind: Token = Token("file")
     dates: tuple[DatedBy, ...] = ()

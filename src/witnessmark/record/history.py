@@ -44,6 +44,8 @@ SIGNED = frozenset(
         "object.disposed/1",
         "material.linked/1",
         "link.decided/1",
+        "reference.claimed/1",
+        "reference.exported/1",
     }
 )
 #: Entry types that change which keys are in force: a package carries all of them.

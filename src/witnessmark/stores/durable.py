@@ -120,3 +120,11 @@ def _fill(descriptor: int, data: bytes) -> None:
         file.write(data)
         file.flush()
         sync_file(file.fileno())
+
+
+def settle(temporary: Path, path: Path) -> None:
+    """Puts a finished file in the place of another, at once and durably."""
+    with open(temporary, "rb+") as file:
+        sync_file(file.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)

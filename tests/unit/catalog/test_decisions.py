@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from witnessmark.catalog.decisions import EVER, LEAST, Decision, Line, Span, edges
@@ -80,6 +80,12 @@ def test_a_merge_needs_no_program_and_bows_to_a_later_split_only() -> None:
     assert spans([], merge, word(6, "split"), word(7, "confirm")) == [(0, 10_000)]
 
 
+def test_a_word_that_is_not_known_changes_nothing() -> None:
+    (edge,) = edges([line(1)], [word(5, "doubt")])
+    assert (edge.a.end, edge.confirmed) == (60_000, False)
+    assert spans([line(1)], word(5, "split"), word(6, "doubt")) == []
+
+
 def test_most_of_a_line_must_be_confirmed() -> None:
     (little,) = edges([line(1)], [word(5, "confirm", (0, 20_000))])
     (most,) = edges([line(1)], [word(5, "confirm", (0, 40_000))])
@@ -116,6 +122,7 @@ def recordings(lines: list[Line], words: list[Decision]) -> set[frozenset]:
     }  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(machine, max_size=6), st.lists(person, max_size=5), st.randoms())
 def test_when_links_and_words_arrive_changes_nothing(
     found: list, said: list, shuffler: random.Random
@@ -149,6 +156,7 @@ def test_when_links_and_words_arrive_changes_nothing(
     assert arrived(order) == first
 
 
+@settings(deadline=None)
 @given(st.lists(machine, max_size=6), st.lists(person, max_size=5))
 def test_a_split_of_everything_leaves_nothing_of_a_pair(found: list, said: list) -> None:
     lines = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from witnessmark.catalog.decisions import Edge, Span
@@ -86,6 +86,7 @@ def edges_of(pairs: list) -> list[Edge]:
     return [edge(n, a, b, confirmed=said) for n, (a, b, said) in enumerate(pairs)]
 
 
+@settings(deadline=None)
 @given(links, st.randoms())
 def test_the_order_of_arrival_changes_nothing(pairs: list, shuffler: random.Random) -> None:
     numbered = edges_of(pairs)
@@ -94,6 +95,7 @@ def test_the_order_of_arrival_changes_nothing(pairs: list, shuffler: random.Rand
     assert group(numbered) == group(shuffled)
 
 
+@settings(deadline=None)
 @given(links)
 def test_every_end_of_a_link_is_in_its_recording(pairs: list) -> None:
     found = group(edges_of(pairs))

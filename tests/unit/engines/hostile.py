@@ -22,6 +22,10 @@ def honest(file: BinaryIO, params: Mapping[str, object]) -> Result:
     return Result({"length": len(file.read()), "params": dict(params)}, {"raw": b"\x00\x01"})
 
 
+def joins(file: BinaryIO, params: Mapping[str, object], *, also: list[BinaryIO]) -> Result:
+    return Result([each.read().decode() for each in (file, *also)])
+
+
 def emits(file: BinaryIO, params: Mapping[str, object], emit: Callable[[bytes], None]) -> Result:
     for start in range(0, 10, 3):
         file.seek(start)

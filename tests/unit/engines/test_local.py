@@ -57,6 +57,31 @@ def test_an_honest_task(sample: Path) -> None:
     assert outcome.result.blobs == {"raw": b"\x00\x01"}
 
 
+def test_a_task_over_several_files_gets_them_open_and_in_order(
+    sample: Path, tmp_path: Path
+) -> None:
+    """One that is missing, a pipe or a link costs its own task alone."""
+    others = []
+    for n in range(63):
+        others.append(tmp_path / f"other {n}")
+        others[-1].write_text(f"{n}")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(sample)
+    wrong = [tmp_path / name for name in ("none", "pipe", "link")]
+    tasks = [
+        Task(str(n), f"{MODULE}:joins", str(sample), also=tuple(map(str, also)))
+        for n, also in enumerate([others, *([others[0], bad] for bad in wrong), others[:1]])
+    ]
+    engine = LocalEngine(1, memory=1 << 30, seconds=30, modules=[MODULE])
+    with closing(engine.map(tasks)) as outcomes:
+        found = {outcome.key: outcome for outcome in outcomes}
+    assert found["0"].result is not None
+    assert found["0"].result.value == ["0123456789", *map(str, range(63))]
+    assert [found[n].failure for n in "123"] == ["unreadable"] * 3
+    assert found["4"].result is not None
+    assert found["4"].result.value == ["0123456789", "0"]
+
+
 @pytest.mark.parametrize(
     ("name", "failure", "left"),
     [("emits", "", b"0123456789"), ("floods", "crashed", None), ("breaks_off", "error", None)],

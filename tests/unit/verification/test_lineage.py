@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from witnessmark.model import DatedBy
@@ -109,6 +109,7 @@ some = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(some, st.randoms())
 def test_the_order_of_copies_changes_nothing(drawn: list, shuffler: random.Random) -> None:
     made = [copy(f"c{n}", *d, held=h, live=v) for n, (d, h, v) in enumerate(drawn)]
@@ -117,6 +118,7 @@ def test_the_order_of_copies_changes_nothing(drawn: list, shuffler: random.Rando
     assert earliest(made) == earliest(shuffled)
 
 
+@settings(deadline=None)
 @given(some, st.lists(st.integers(1, 28), min_size=1, max_size=20))
 def test_stated_dates_change_nothing_but_the_claims(drawn: list, days: list[int]) -> None:
     made = [copy(f"c{n}", *d, held=h, live=v) for n, (d, h, v) in enumerate(drawn)]

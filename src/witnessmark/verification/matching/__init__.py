@@ -3,7 +3,7 @@
 decode -> samples -> hashes and features -> candidates -> decision by movement -> segments.
 """
 
-from witnessmark.verification.matching.comparing import compare
+from witnessmark.verification.matching.comparing import compare, inspect
 from witnessmark.verification.matching.fingerprint import VERSION, Fingerprint, fingerprint
 from witnessmark.verification.matching.matcher import VERSION as MATCHER_VERSION
 from witnessmark.verification.matching.matcher import Match, Segment, match
@@ -16,5 +16,6 @@ __all__ = [
     "Segment",
     "compare",
     "fingerprint",
+    "inspect",
     "match",
 ]

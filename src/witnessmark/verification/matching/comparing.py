@@ -29,6 +29,16 @@ def compare(file: BinaryIO, params: Mapping[str, Json], *, also: Sequence[Binary
     return Result([_compared(query, each) for each in also])
 
 
+def inspect(file: BinaryIO, params: Mapping[str, Json]) -> Result:  # noqa: ARG001 - the worker's form
+    """Worker function: whether `file` is a fingerprint of this version, from wherever it came.
+
+    Returns:
+        `duration` (milliseconds) and `samples`. Raises `BadInput` when it is none.
+    """
+    found = Fingerprint.decode(file.read())
+    return Result({"duration": found.duration, "samples": len(found)})
+
+
 def _compared(query: Fingerprint, file: BinaryIO) -> Json:
     try:
         reference = Fingerprint.decode(file.read())

@@ -79,6 +79,11 @@ class Descent:
     strength: float
     signs: tuple[Sign, ...]
 
+    @property
+    def done(self) -> frozenset[str]:
+        """Kinds of signs on the child."""
+        return frozenset(s.what for s in self.signs if (s.weight > 0) == (self.child == self.a))
+
 
 def estimate(a: Version, b: Version, segments: Sequence[LinkSegment]) -> Descent:
     """Which of two copies was made from one like the other; `segments` as in their link."""
@@ -101,7 +106,7 @@ def _signs(one: Version, other: Version, segments: Sequence[LinkSegment]) -> Ite
     pairs = _key_pairs(a, b, main)
     matrix = _laid(a, b, pairs) if "mirror" not in main.transform else None
     yield from _coding(one, other, matrix)
-    if matrix is None:
+    if matrix is None or {a.thumbs.shape[1], b.thumbs.shape[1]} != {THUMB}:
         yield from _borders(a, b)
     else:
         yield from _frames(a, b, matrix)
@@ -356,16 +361,59 @@ class Tree:
 
 
 def tree(found: Iterable[Descent]) -> Tree:
-    """Puts estimates together; the weakest one of a circle is undetermined after all."""
+    """Puts estimates together.
+
+    Two edits of one copy look as if one came from the other. When that copy is here too, an arrow
+    between them stays only if the one shows what was done to the other. Of two that may both be
+    the parent, the less edited one is named. All others are undetermined, as is the weakest arrow
+    of a circle.
+    """
     named = sorted(found, key=lambda each: (each.a, each.b))
-    arrows = [each for each in named if each.parent is not None]
+    there: dict[tuple[str | None, str | None], Descent] = {
+        (each.parent, each.child): each for each in named if each.parent is not None
+    }
     loose = [each for each in named if each.parent is None]
+    arrows = [
+        each
+        for each in there.values()
+        if _inherits(each, there) and not _outdone(each, there, loose)
+    ]
+    loose += [_open(each) for each in there.values() if each not in arrows]
     while circle := _circle(arrows):
         weakest = min(circle, key=lambda each: (each.strength, each.a, each.b))
         arrows.remove(weakest)
-        loose.append(dataclasses.replace(weakest, parent=None, child=None))
+        loose.append(_open(weakest))
     short = [each for each in arrows if not _detour(each, arrows)]
     return Tree(tuple(short), tuple(sorted(loose, key=lambda each: (each.a, each.b))))
+
+
+def _open(each: Descent) -> Descent:
+    return dataclasses.replace(each, parent=None, child=None)
+
+
+def _inherits(arrow: Descent, there: Mapping[tuple[str | None, str | None], Descent]) -> bool:
+    """Whether the child shows what was done to its parent, for every copy that is above both."""
+    return all(
+        above.done <= there[over, arrow.child].done
+        for (over, child), above in there.items()
+        if child == arrow.parent and (over, arrow.child) in there
+    )
+
+
+def _outdone(
+    arrow: Descent,
+    there: Mapping[tuple[str | None, str | None], Descent],
+    loose: Sequence[Descent],
+) -> bool:
+    """Whether another copy may be the parent as well, and is less edited, as far as is known."""
+    for each in loose:
+        if arrow.parent in (each.a, each.b):
+            other = each.b if arrow.parent == each.a else each.a
+            weight = sum(sign.weight for sign in each.signs)
+            edited = weight if arrow.parent == each.a else -weight
+            if edited > 0 and (other, arrow.child) in there:
+                return True
+    return False
 
 
 def _circle(arrows: Sequence[Descent]) -> list[Descent]:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Complex = NDArray[np.complex64]
 
-#: Points looked at of each pair, those with the nearest signatures; fewer than `LEAST`: none.
-LOOKED_AT, LEAST = 16, 4
+#: Points looked at of each pair, those with the nearest signatures.
+LOOKED_AT = 16
 #: How far a point may lie off, of the longer side (geometric mean of both pictures).
 _REACH = 0.02
 #: Two points nearer than this say nothing about how a picture lies; how much larger or smaller.
@@ -59,10 +59,10 @@ class Pairs:
         return np.asarray(np.add.reduceat(weight[self.order], self.start))
 
     def agreeing(self, one: NDArray[np.uint16], other: NDArray[np.uint16]) -> Ints:
-        """How many points of each pair agree, at most `LOOKED_AT`; 0 when there are few points."""
+        """How many points of each pair agree, at most `LOOKED_AT`."""
         votes = np.zeros(len(self.start), np.int64)
         looked_at = np.minimum(self.count, LOOKED_AT)
-        for points in range(LEAST, LOOKED_AT + 1):
+        for points in range(2, LOOKED_AT + 1):
             alike = np.flatnonzero(looked_at == points)
             for start in range(0, len(alike), _BLOCK):
                 part = alike[start : start + _BLOCK]

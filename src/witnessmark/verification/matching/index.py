@@ -7,10 +7,12 @@
     for candidate in found.ranked:
         match(fingerprint, load(candidate.key))
 
-A video is a candidate when enough of its sketch agrees with the query's: hashes of pictures
-within `multihash.RADIUS`, or words of one keyframe with one of the query's. Whether two videos are
-candidates of each other depends on nothing but the two, so neither the order in which videos come
-nor how the index is cut into segments changes it. Their order in the list does depend on the
+A video is a candidate when enough of its sketch agrees with the query's: hashes of pictures, in any
+orientation, within `multihash.RADIUS`; or words of one keyframe, as it is or mirrored. That depends
+on nothing but the two videos and holds both ways, so neither the order in which videos come nor
+how the index is cut into segments changes which pairs are compared. One exception: words of the
+mirror image are only asked for, not stored (they would double the index), so a mirrored crop with
+barely enough of them may be found from one side only. The order in the list does depend on the
 others: what many videos share (a card, a logo) counts for less.
 
 The index is derived: a file of it that is missing or damaged is left out, `keys` lacks the videos
@@ -26,7 +28,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from witnessmark.errors import StoreFailure
 from witnessmark.verification.matching import ranking, segment, words
@@ -34,7 +36,7 @@ from witnessmark.verification.matching.fingerprint import VERSION as FINGERPRINT
 from witnessmark.verification.matching.fingerprint import Fingerprint
 from witnessmark.verification.matching.ranking import Candidates
 from witnessmark.verification.matching.segment import Segment
-from witnessmark.verification.matching.sketch import Sketch, sketch
+from witnessmark.verification.matching.sketch import Sketch, mirrored, sketch
 
 #: Of the files, the fingerprint and the vocabulary: an index of another version is made again.
 VERSION = f"1-{FINGERPRINT}-{words.VERSION}"
@@ -42,6 +44,7 @@ _LIST, _END = "segments.json", ".segment"
 #: So many segments of about one size become one of the next.
 _FAN = 8
 
+Merged = Literal["some", "all", "none"]
 #: Puts a finished file in its place: from, to.
 Settle = Callable[[Path, Path], None]
 
@@ -129,24 +132,28 @@ class Index:
 
         A video that was added under some key finds itself, too.
         """
-        return self.search(sketch(fingerprint), most)
+        return ranking.ranked(self._segments, sketch(fingerprint), mirrored(fingerprint), most)
 
     def search(self, query: Sketch, most: int = ranking.MOST) -> Candidates:
-        """The same for a sketch."""
-        return ranking.ranked(self._segments, query, most)
+        """The same for a sketch, which knows no words of its mirror image."""
+        return ranking.ranked(self._segments, query, None, most)
 
-    def commit(self, *, whole: bool = False) -> None:
+    def commit(self, merged: Merged = "some") -> None:
         """Writes what was added and forgotten. A kill leaves the index as it was or as it will be.
 
         Args:
-            whole: one segment of everything, the fastest to search.
+            merged: what becomes of earlier segments. `some` keeps them few; `all` makes one of
+                everything, the fastest to search; `none` is for a long run that ends with `all`.
         """
         held = set(self._pending) & self.keys() if self._pending else set()
         self._drop(self._forgotten | held)
         if self._pending:
             self._write([segment.of_sketches(self._pending)], [])
-        for old in [list(self._names)] if whole and len(self._names) > 1 else self._due():
-            self._write([self._segments[self._names.index(name)] for name in old], old)
+        if merged == "all" and len(self._names) > 1:
+            self._write(list(self._segments), list(self._names))
+        if merged == "some":
+            for old in self._due():
+                self._write([self._segments[self._names.index(name)] for name in old], old)
         self._save()
         self._pending, self._forgotten = {}, set()
         self._sweep()

@@ -7,16 +7,21 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from witnessmark.verification.matching.align import GAP
+from witnessmark.verification.matching.align import GAP, Stretch
 from witnessmark.verification.matching.candidates import Placement, by_features, by_hash
 from witnessmark.verification.matching.fingerprint import Fingerprint
 from witnessmark.verification.matching.framehash import inverse
-from witnessmark.verification.matching.motion import Aligned, Laid
+from witnessmark.verification.matching.motion import SHARED, Aligned, Laid
 from witnessmark.verification.matching.stills import moment
 
 VERSION = "2"
 #: Share of the query from which no further placement is looked at.
 _EXPLAINED = 0.8
+#: Agreement below which laying the pictures more exactly is not tried.
+_WORTHWHILE = 0.3
+#: A card has this share without detail (footage of cameras: up to .44; cards: from .61), lasts so
+#: many seconds at most, and is this share of either video at most.
+_DRAWN, _CARD_LONGEST, _CARD_PART = 0.5, 15.0, 0.6
 #: Shortest stretch, seconds.
 SHORTEST = 1.5
 
@@ -45,9 +50,10 @@ class Match:
     """What two videos share.
 
     Attributes:
-        relation: `same_footage`, or `same_scene` when only what stands still agrees.
-        score: 0 to 1; for footage the mean agreement of what moves, for a scene the share of the
-            query's pictures that agree.
+        relation: `same_footage`; `same_scene` when only what stands still agrees; `same_card` when
+            nothing but an intro, a countdown or a test card is shared.
+        score: 0 to 1; for footage and cards the mean agreement of what moves, for a scene the
+            share of the query's pictures that agree.
         segments: for a scene, from the first to the last picture that agrees, on each side.
     """
 
@@ -79,11 +85,29 @@ def match(query: Fingerprint, reference: Fingerprint) -> Match | None:
         features = by_features(query, reference)
         placements += features
         footage = _gathered(footage, query, reference, features)
-    if footage:
-        weights = [segment.query[1] - segment.query[0] for segment, _ in footage]
-        score = float(np.average([aligned.agreement for _, aligned in footage], weights=weights))
-        return Match("same_footage", min(1.0, score), tuple(segment for segment, _ in footage))
-    return _scene(placements)
+    cards = [each for each in footage if _card(each, query, reference)]
+    filmed = [each for each in footage if each not in cards]
+    if filmed:
+        return _matched("same_footage", filmed)
+    return _scene(placements) if not cards else _matched("same_card", cards)
+
+
+def _matched(relation: str, found: list[_Found]) -> Match:
+    """The mean agreement, longer segments counting more."""
+    weights = [segment.query[1] - segment.query[0] for segment, _ in found]
+    score = float(np.average([aligned.agreement for _, aligned in found], weights=weights))
+    return Match(relation, min(1.0, score), tuple(segment for segment, _ in found))
+
+
+def _card(found: _Found, query: Fingerprint, reference: Fingerprint) -> bool:
+    """Whether a segment is an intro, a countdown, a test card: drawn, short, not all there is."""
+    segment, aligned = found
+    part = max(
+        (end - start) / max(each.duration / 1000, 0.1)
+        for (start, end), each in ((segment.query, query), (segment.reference, reference))
+    )
+    length = segment.query[1] - segment.query[0]
+    return aligned.drawn >= _DRAWN and length <= _CARD_LONGEST and part <= _CARD_PART
 
 
 def _pictured(picture: Fingerprint, reference: Fingerprint) -> Match | None:
@@ -119,7 +143,7 @@ def _gathered(
 def _same(query: Fingerprint, reference: Fingerprint, placement: Placement) -> Iterable[_Found]:
     laid = Laid(query, reference, placement)
     for stretch in laid.stretches():
-        aligned = laid.judged(stretch)
+        aligned = _judged(laid, stretch, query, reference, placement)
         if aligned is None or not aligned.same_footage:
             continue
         line = aligned.stretch
@@ -135,6 +159,21 @@ def _same(query: Fingerprint, reference: Fingerprint, placement: Placement) -> I
             ),
             aligned,
         )
+
+
+def _judged(
+    laid: Laid, stretch: Stretch, query: Fingerprint, reference: Fingerprint, placement: Placement
+) -> Aligned | None:
+    """The evidence along a stretch; where it is not clear, with the pictures laid more exactly."""
+    aligned = laid.judged(stretch)
+    if aligned is None or aligned.agreement < _WORTHWHILE or aligned.clear:
+        return aligned
+    matrix = laid.exact(aligned.stretch, placement.matrix)
+    if matrix is None:
+        return aligned
+    closer = Laid(query, reference, dataclasses.replace(placement, matrix=matrix))
+    again = closer.judged(aligned.stretch) if closer.shared >= SHARED else None
+    return again if again and again.agreement > aligned.agreement else aligned
 
 
 def _merged(kept: list[_Found], new: Iterable[_Found]) -> list[_Found]:

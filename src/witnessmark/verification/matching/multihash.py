@@ -77,13 +77,13 @@ def fill(hashes: Hashes, tables: Arrays) -> None:
     cut = cut_of(len(hashes))
     if cut is None:
         return
-    for number in range(cut.chunks):
-        values = np.zeros(len(hashes), np.int64)
-        for start in range(0, len(hashes), _BLOCK):
-            span = slice(start, start + _BLOCK)
-            values[span] = _chunk(hashes[span], cut, number)
-        tables["chunk_rows"][number] = np.argsort(values, kind="stable")
-        counts = np.bincount(values, minlength=1 << cut.width)
+    values = np.zeros((cut.chunks, len(hashes)), np.uint32)
+    for start in range(0, len(hashes), _BLOCK):
+        span = slice(start, start + _BLOCK)
+        values[:, span] = _chunks(hashes[span], cut).T
+    for number, chunk in enumerate(values):
+        tables["chunk_rows"][number] = np.argsort(chunk)
+        counts = np.bincount(chunk, minlength=1 << cut.width)
         tables["chunk_starts"][number, 0] = 0
         tables["chunk_starts"][number, 1:] = np.cumsum(counts)
 
@@ -115,10 +115,10 @@ def _scanned(queries: Hashes, hashes: Hashes) -> Iterator[_Found]:
 
 
 def _looked_up(queries: Hashes, hashes: Hashes, tables: Arrays, cut: Cut) -> Iterator[_Found]:
-    masks = _masks(cut)
+    masks, values = _masks(cut), _chunks(queries, cut).astype(np.int64)
     for number in range(cut.chunks):
         starts, rows = tables["chunk_starts"][number], tables["chunk_rows"][number]
-        near = (_chunk(queries, cut, number)[:, None] ^ masks[None, :]).ravel()
+        near = (values[:, number, None] ^ masks[None, :]).ravel()
         low, high = starts[near].astype(np.int64), starts[near + 1].astype(np.int64)
         asked = np.repeat(np.arange(len(queries)), len(masks))
         full = np.flatnonzero(high > low)
@@ -159,11 +159,14 @@ def ranges(low: NDArray[np.int64], count: NDArray[np.int64]) -> NDArray[np.int64
     return np.arange(int(count.sum())) - np.repeat(first - low, count)
 
 
-def _chunk(hashes: Hashes, cut: Cut, number: int) -> NDArray[np.int64]:
-    """Values of one chunk, n."""
+def _chunks(hashes: Hashes, cut: Cut) -> NDArray[np.uint32]:
+    """Values of all chunks, n x chunks."""
     bits = np.unpackbits(np.ascontiguousarray(hashes).view(np.uint8), axis=1)
-    places = _ORDER[number * cut.width : (number + 1) * cut.width]
-    return bits[:, places] @ (1 << np.arange(cut.width))
+    padded = np.zeros((len(hashes), cut.chunks, 32), np.uint8)
+    chosen = bits[:, _ORDER[: cut.chunks * cut.width]]
+    padded[:, :, 32 - cut.width :] = chosen.reshape(len(hashes), cut.chunks, cut.width)
+    packed = np.packbits(padded.reshape(len(hashes), cut.chunks * 32), axis=1)
+    return np.ascontiguousarray(packed).view(">u4").astype(np.uint32)
 
 
 def _masks(cut: Cut) -> NDArray[np.int64]:

@@ -31,8 +31,9 @@ class Plan:
 def plan(index: Index, new: Iterable[tuple[str, Fingerprint]], most: int = MOST) -> Plan:
     """The pairs of new videos with each other and with all others that agree enough.
 
-    The new ones are in the index already. Agreement is mutual, so asking for the new ones gives
-    the same pairs in the end in whatever order videos came, as long as nothing is left off.
+    The new ones are in the index already. Agreement is mutual (see `index` for the exception), so
+    asking for the new ones gives the same pairs in the end in whatever order videos came, as long
+    as nothing is left off.
     """
     pairs: set[tuple[str, str]] = set()
     left_off: dict[str, int] = {}

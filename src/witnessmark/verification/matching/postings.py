@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from witnessmark.verification.matching.words import COUNT
 
 #: Differing bits of 64 up to which two signatures of one word are one point.
 NEAR = 11
+#: Agreements of a pair of keyframes from which they are looked at.
+LEAST = 6
 #: Words copied at a time when inverted files are merged.
 _BLOCK = 1 << 22
 _COLUMNS = ("word_documents", "word_signatures", "word_places")
@@ -27,19 +29,21 @@ _COLUMNS = ("word_documents", "word_signatures", "word_places")
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class WordHits:
-    """h agreements.
+    """h agreements of pairs of keyframes that have enough of them; q words were asked for.
 
     Attributes:
         word: number of the query's word.
         document: number of the stored keyframe.
         distance: of the signatures.
         place: where in the stored keyframe, as in a sketch.
+        often: q, agreements of each word with any keyframe, those left out counted, too.
     """
 
     word: NDArray[np.int64]
     document: NDArray[np.int64]
     distance: NDArray[np.uint8]
     place: NDArray[np.uint16]
+    often: NDArray[np.int64]
 
 
 def layout(words: int) -> Layout:
@@ -114,20 +118,54 @@ def _joined(parts: Sequence[NDArray[Any]], kind: type) -> NDArray[Any]:
     return np.concatenate([np.zeros(0, kind), *parts]).astype(kind, copy=False)
 
 
-def search(query: Sketch, tables: Arrays) -> WordHits:
-    """All agreements of the query's words."""
+def search(query: Sketch, tables: Arrays, least: int = LEAST) -> WordHits:
+    """The agreements of the query's words."""
     starts = np.asarray(tables["word_starts"], np.int64)
-    documents, signatures, places = (tables[name] for name in _COLUMNS)
-    numbers, near = [], []
-    distances = [np.zeros(0, np.uint8)]
-    for number in np.argsort(query.words, kind="stable").tolist():
-        low, high = starts[query.words[number]], starts[int(query.words[number]) + 1]
-        off = np.bitwise_count(signatures[low:high] ^ query.signatures[number])
+    low, high = starts[query.words], starts[query.words.astype(np.int64) + 1]
+    often = np.zeros(len(query.words), np.int64)
+    columns = [_Columns(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.uint8))]
+    for key in range(query.keys):
+        first, end = np.searchsorted(query.keyframes, (key, key + 1)).tolist()
+        found = _agreements(query.signatures, tables["word_signatures"], low, high, first, end)
+        often[first:end] = np.bincount(found.word - first, minlength=end - first)
+        columns.append(_enough(found, tables["word_documents"], least))
+    word, at = (np.concatenate([each[k] for each in columns]) for k in (0, 1))
+    distance = np.concatenate([each.distance for each in columns])
+    documents, places = tables["word_documents"], tables["word_places"]
+    return WordHits(word, documents[at].astype(np.int64), distance, places[at], often)
+
+
+class _Columns(NamedTuple):
+    word: NDArray[np.int64]
+    at: NDArray[np.int64]
+    distance: NDArray[np.uint8]
+
+
+def _agreements(
+    asked: NDArray[np.uint64],
+    stored: NDArray[np.uint64],
+    low: NDArray[np.int64],
+    high: NDArray[np.int64],
+    first: int,
+    end: int,
+) -> _Columns:
+    """Of the query's words from `first` to before `end`, places in the inverted file."""
+    near, distances = [np.zeros(0, np.int64)], [np.zeros(0, np.uint8)]
+    for number in range(first, end):
+        off = np.bitwise_count(stored[low[number] : high[number]] ^ asked[number])
         good = np.flatnonzero(off <= NEAR)
-        if len(good):
-            distances.append(off[good])
-            near.append(low + good)
-            numbers.append(number)
-    at = _joined(near, np.int64)
-    word = np.repeat(np.array(numbers, np.int64), [len(each) for each in near])
-    return WordHits(word, documents[at].astype(np.int64), np.concatenate(distances), places[at])
+        near.append(good + low[number])
+        distances.append(off[good])
+    counts = [len(each) for each in near[1:]]
+    return _Columns(
+        np.repeat(np.arange(first, end), counts), np.concatenate(near), np.concatenate(distances)
+    )
+
+
+def _enough(found: _Columns, documents: NDArray[np.uint32], least: int) -> _Columns:
+    """Those in keyframes that have enough of them: nearly all others are there by chance."""
+    there = documents[found.at]
+    if not len(there):
+        return found
+    kept = np.flatnonzero(np.bincount(there)[there] >= least)
+    return _Columns(found.word[kept], found.at[kept], found.distance[kept])

@@ -1,7 +1,8 @@
 """What the index keeps of a fingerprint: some hashes, and some features as words.
 
 A sketch is the same for a query and for what is searched, so that whether two videos find each
-other does not depend on which of them asks.
+other does not depend on which of them asks. Words of mirrored pictures are the exception: only
+the one who asks has them, since to store them would double the index.
 """
 
 from __future__ import annotations
@@ -61,10 +62,25 @@ class Sketch:
 
 def sketch(fingerprint: Fingerprint) -> Sketch:
     """The sketch of a fingerprint, however short or empty that is."""
-    hashes = _hashes(fingerprint)
+    return _sketched(fingerprint, _hashes(fingerprint), _keyframes(fingerprint))
+
+
+def mirrored(fingerprint: Fingerprint) -> Sketch:
+    """The words of the mirror image, to ask with; hashes are turned when they are asked for."""
+    turned = [_there(each.mirror()) for each in _keyframes(fingerprint)]
+    return _sketched(fingerprint, fingerprint.full[:0], [each for each in turned if len(each)])
+
+
+def _there(features: Features) -> Features:
+    """Those whose descriptor is known: of a point near the edge the mirrored one may not be."""
+    known = features.descriptors.any(axis=1)
+    return Features(features.points[known], features.descriptors[known], features.mirrored[known])
+
+
+def _sketched(fingerprint: Fingerprint, hashes: Hashes, keyframes: list[Features]) -> Sketch:
     sides = np.array([fingerprint.width, fingerprint.height]) * 255
     scale = sides / max(fingerprint.width, fingerprint.height)
-    parts = [_worded(each, scale) for each in _keyframes(fingerprint)]
+    parts = [_worded(each, scale) for each in keyframes]
     columns = list(zip(*parts, strict=True)) or [(), (), ()]
     kinds = (np.uint16, np.uint64, np.uint16)
     spoken, signatures, places = (

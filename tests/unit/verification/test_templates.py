@@ -1,0 +1,80 @@
+"""What channels put around footage is no footage: captions, tickers, intro cards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from support import blanks, edits, footage
+from support.edits import dressing
+from witnessmark.verification.matching import Fingerprint, match, matcher, motion
+from witnessmark.verification.matching.fingerprint import of_file
+
+Picture = np.ndarray
+
+
+def of(path: Path) -> Fingerprint:
+    with path.open("rb") as file:
+        return of_file(file)[0]
+
+
+def dressed(folder: Path, seed: int, change: Callable[[Picture, int], Picture]) -> Fingerprint:
+    """A made-up scene in which little moves, under a channel's caption and running line."""
+    plain = footage.synthetic(
+        folder / f"{seed}.mp4", seed=seed, seconds=5.0, size=(320, 180), fixed_camera=True
+    )
+    shown = edits.steady(edits.frames(plain), 25.0)
+    changed = (change(edits.resized(p, 640, 360), n) for n, p in enumerate(shown))
+    return of(edits.write(folder / f"{seed}.dressed.mp4", changed, 25.0))
+
+
+def ticker(picture: Picture, number: int) -> Picture:
+    """The lowest third is a bright line that runs."""
+    out = picture.copy()
+    run = footage.texture(np.random.default_rng(9), 120, 2000)
+    out[-120:] = run[:, 8 * number : 8 * number + 640, None]
+    return out
+
+
+@pytest.mark.parametrize("kind", ["channel", "ticker"])
+def test_one_template_over_two_scenes_is_no_copy(kind: str, tmp_path: Path) -> None:
+    change = ticker if kind == "ticker" else dressing.channel(640, 360, np.random.default_rng(5))
+    one, other = dressed(tmp_path, 21, change), dressed(tmp_path, 22, change)
+    found = match(one, other)
+    assert found is None or found.relation != "same_footage"
+
+
+def test_without_the_look_at_the_rest_the_ticker_would_be_a_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(motion, "BROAD", 0.0)
+    monkeypatch.setattr(motion, "_BROADER", 0.0)
+    found = match(dressed(tmp_path, 21, ticker), dressed(tmp_path, 22, ticker))
+    assert found is not None
+    assert found.relation == "same_footage"
+
+
+@pytest.fixture(scope="module")
+def intros(tmp_path_factory: pytest.TempPathFactory) -> tuple[Fingerprint, Fingerprint]:
+    folder = tmp_path_factory.mktemp("intros")
+    one, other = (of(blanks.blank(folder / f"{n}.mp4", "same intro card", n)) for n in range(2))
+    return one, other
+
+
+def test_a_shared_intro_is_a_card(intros: tuple[Fingerprint, Fingerprint]) -> None:
+    found = match(*intros)
+    assert found is not None
+    assert found.relation == "same_card"
+    assert all(segment.query[1] <= 4.5 for segment in found.segments)
+
+
+def test_without_telling_cards_apart_the_intro_would_be_a_copy(
+    intros: tuple[Fingerprint, Fingerprint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matcher, "_DRAWN", 2.0)
+    found = match(*intros)
+    assert found is not None
+    assert found.relation == "same_footage"
