@@ -94,7 +94,7 @@ def table(
         looked = peers.fitted([pair for pair in compared if pair.half == "report"])
         at_best = _mean(_theirs(compared, looked)[0])
         told.append(
-            f"{peer}: {setting}, precision {its:.4f}, mean recall of rows {_mean(theirs[peer]):.3f};"
+            f"{peer}: {setting}, precision {its:.4f}, mean recall {_mean(theirs[peer]):.3f};"
             f" had it been chosen on the report half itself {at_best:.3f};"
             f" at {peers.SHIPPED} {_mean(shipped):.3f}, precision {whose:.4f}"
         )
