@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import appending, collecting, descent, packages, page, searching
+from bench import appending, collecting, descent, packages, page, searching, sound
 from bench.matching import attacker
 from bench.matching import command as matching
 from bench.report import HEADER, Row
@@ -23,6 +23,7 @@ PARTS: dict[str, Callable[[Path], list[Row]]] = {
     "collecting": collecting.collecting_and_checking,
     "appending": appending.appending,
     "matching": matching.table,
+    "sound": sound.table,
     "attacker": lambda _: attacker.table(tries=200, clips=6, jobs=2),
     "searching": searching.table,
     "descent": lambda _: descent.bench(),

@@ -7,18 +7,20 @@ with the whole clip that the sound is from, and with all other clips that can be
 from __future__ import annotations
 
 import dataclasses
+import functools
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from bench.matching import prints
 from bench.matching.intervals import clustered, upper
 from bench.matching.sources import CACHE, OTHERS, SEEN, Piece, halves, kept, located
 from bench.report import Row
 from support.edits import sound
 from support.edits.sound import RATE, Samples
+from witnessmark.verification.matching.sound import match_sounds
+from witnessmark.verification.matching.soundprint import Soundprint, of_file
 
 VERSION = "1"
 #: A clip this quiet (root mean square) cannot be heard; seconds of sound that a query takes.
@@ -63,6 +65,12 @@ def _query(heard: Heard, pictures: Piece) -> tuple[Path, float]:
     return kept(out, lambda partial: sound.under(pictures.base, part, partial)), start
 
 
+@functools.cache
+def _print(path: Path) -> Soundprint:
+    with path.open("rb") as file:
+        return of_file(file)[0]
+
+
 def rows(pieces: Sequence[Piece]) -> list[Row]:
     """Recall and false links of `same_sound`, both halves: nothing was fitted to any of them."""
     clips = audible()
@@ -74,7 +82,8 @@ def rows(pieces: Sequence[Piece]) -> list[Row]:
         pictures = others[zlib.crc32(f"under {heard.name}".encode()) % len(others)]
         query, start = _query(heard, pictures)
         references = {clip.name: clip.path for clip in clips if clip.group != pictures.group}
-        matches = prints.matches(query, references)
+        here = _print(query)
+        matches = {name: match_sounds(here, _print(path)) for name, path in references.items()}
         for clip in clips:
             match = matches.get(clip.name)
             same = match is not None and match.relation == "same_sound"

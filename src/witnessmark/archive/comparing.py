@@ -13,6 +13,7 @@ from witnessmark.archive.batch import FAILURES, NONSENSE
 from witnessmark.ports import Engine, Outcome, Task
 
 MODULE = "witnessmark.verification.matching"
+SOUND_MODULE = f"{MODULE}.sound"
 #: Fingerprints that a worker compares with one before it answers: few enough that little is lost
 #: when one of them costs the worker, enough that handing over costs nothing.
 TOGETHER = 16
@@ -29,10 +30,16 @@ class Comparison(Generic[E]):
     Args:
         engine: makes workers.
         path: where the fingerprint of a side lies.
+        function: the worker function that compares, `module:name`.
     """
 
-    def __init__(self, engine: Callable[[], Engine], path: Callable[[E], Path]) -> None:
-        self._engine, self._path = engine, path
+    def __init__(
+        self,
+        engine: Callable[[], Engine],
+        path: Callable[[E], Path],
+        function: str = f"{MODULE}:compare",
+    ) -> None:
+        self._engine, self._path, self._function = engine, path, function
 
     def of(self, pairs: Iterable[tuple[E, E]]) -> Iterator[tuple[tuple[E, E], Answer]]:
         """Every pair with its answer, in any order; those with one first side come together.
@@ -59,7 +66,7 @@ class Comparison(Generic[E]):
                 waiting[str(number)] = group
                 first = str(self._path(group[0][0]))
                 rest = tuple(str(self._path(other)) for _, other in group)
-                yield Task(str(number), f"{MODULE}:compare", first, also=rest)
+                yield Task(str(number), self._function, first, also=rest)
 
         with closing(self._engine().map(tasks())) as outcomes:
             for outcome in outcomes:

@@ -249,7 +249,7 @@ def _compare_all(
             lambda: archive.engine([comparing.MODULE]), lambda end: end.path(archive)
         )
         for pair, found in comparison.of(due()):
-            link = _link(archive, pair, found, known) if isinstance(found, dict) else found
+            link = link_of(archive, pair, found, known) if isinstance(found, dict) else found
             if isinstance(link, str):
                 for end in pair:
                     _look_again(archive, end)
@@ -339,7 +339,15 @@ def expected_false_links(pairs: int) -> Expected | None:
 Link = LinkFound | ReferenceMatched
 
 
-def _link(archive: Archive, pair: Pair, found: dict[str, Any], known: Known) -> Link | str:
+def link_of(
+    archive: Archive,
+    pair: Pair,
+    found: dict[str, Any],
+    known: Known,
+    *,
+    fingerprint: str = matching.VERSION,
+    matcher: str = matching.MATCHER_VERSION,
+) -> Link | str:
     """A worker's match as a link, or why it makes no sense."""
     a, b = pair
     ends: dict[str, Json] = {"a": a.name, "b": b.name}
@@ -351,8 +359,8 @@ def _link(archive: Archive, pair: Pair, found: dict[str, Any], known: Known) -> 
             **ends,
             "relation": found["relation"],
             "score": f"{comparing.number(found['score']):.4f}",
-            "fingerprint": matching.VERSION,
-            "matcher": matching.MATCHER_VERSION,
+            "fingerprint": fingerprint,
+            "matcher": matcher,
             "segments": segments,
             **known,
         }

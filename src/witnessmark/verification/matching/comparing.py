@@ -51,21 +51,21 @@ def _compared(query: Fingerprint, file: BinaryIO) -> Json:
     # whatever a made-up fingerprint does to the arithmetic is the outcome of this pair alone
     except Exception as error:  # noqa: BLE001
         return {"failure": FAILED, "detail": type(error).__name__}
-    return None if found is None else _plain(found)
+    return None if found is None else plain(found)
 
 
-def _plain(value: Any) -> Json:
+def plain(value: Any) -> Json:
     """Dataclasses, numbers of numpy and tuples as JSON."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     if value is None or isinstance(value, bool | int | str):
         return value
     if hasattr(value, "tolist"):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     number = float(value)
     if not math.isfinite(number):
         raise ArithmeticError("a number of the match is not finite")
