@@ -70,6 +70,10 @@ def _theirs(
     return _shares(found), _precision(said)
 
 
+def _mean(shares: dict[str, tuple[float, float, float]]) -> float:
+    return sum(share for share, _, _ in shares.values()) / max(1, len(shares))
+
+
 def table(
     outcomes: Sequence[Outcome], queries: Sequence[Query], pieces: Sequence[Piece], jobs: int
 ) -> list[Row]:
@@ -80,15 +84,20 @@ def table(
     paths = [query.path for query in queries] + [piece.path for piece in pieces]
     peers.prepare(peers.PEERS, paths, jobs)
     mine, precision = ours(outcomes)
-    theirs, told = {}, [f"ours: precision {precision:.4f}"]
+    theirs, told = {}, [f"ours: precision {precision:.4f}, mean recall of rows {_mean(mine):.3f}"]
     for peer in peers.PEERS:
         compared = pairs(peer, queries, pieces)
         setting = peers.fitted([pair for pair in compared if pair.half == "fit"])
         theirs[peer], its = _theirs(compared, setting)
         shipped, whose = _theirs(compared, peers.SHIPPED)
-        mean = sum(share for share, _, _ in shipped.values()) / max(1, len(shipped))
-        told.append(f"{peer}: {setting}, precision {its:.4f}; at {peers.SHIPPED} mean recall of"
-                    f" rows {mean:.3f}, precision {whose:.4f}")  # fmt: skip
+        # What it would recall at that precision on the report half, could it look there first.
+        looked = peers.fitted([pair for pair in compared if pair.half == "report"])
+        at_best = _mean(_theirs(compared, looked)[0])
+        told.append(
+            f"{peer}: {setting}, precision {its:.4f}, mean recall {_mean(theirs[peer]):.3f};"
+            f" had it been chosen on the report half itself {at_best:.3f};"
+            f" at {peers.SHIPPED} {_mean(shipped):.3f}, precision {whose:.4f}"
+        )
     rows = [_row(name, mine[name], {p: theirs[p][name] for p in theirs})
             for name in ROWS if name in mine]  # fmt: skip
     return [*rows, Row("settings of the side by side, chosen on the fit half", "; ".join(told))]

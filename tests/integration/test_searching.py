@@ -30,7 +30,7 @@ def clips(archive: Archive, tmp_path: Path) -> dict[str, ObjectRow]:
         collect(archive, only)
         (rows[name],) = [row for row in archive.queries.objects() if row.sha256 not in held]
     counts = matching.match(archive)
-    assert counts["fingerprints"] == 3
+    assert counts.fingerprints == 3
     return rows
 
 
@@ -94,6 +94,19 @@ def test_a_disposed_object_leaves_nothing_in_the_index(
 
 
 def test_what_the_index_looked_at_is_counted() -> None:
-    assert searching.looked_at([1, 2, 3, 4], ()) == 0
-    assert searching.looked_at([1, 2, 3, 4], [(1, 2), (1, 9), (9, 9)]) == 1
-    assert searching.looked_at([1, 2, 3, 4], [(1, 1), (2, 2), (3, 3), (1, 2), (3, 4)]) == 4
+    assert matching._looked_at([1, 2, 3, 4], ()) == 0
+    assert matching._looked_at([1, 2, 3, 4], [(1, 2), (1, 9), (9, 9)]) == 1
+    assert matching._looked_at([1, 2, 3, 4], [(1, 1), (2, 2), (3, 3), (1, 2), (3, 4)]) == 4
+
+
+def test_an_archive_with_many_objects_compares_what_the_index_finds(
+    archive: Archive, clips: dict[str, ObjectRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matching, "ALL_PAIRS", 2)
+    monkeypatch.setattr(matching.matching, "MATCHER_VERSION", "anew")
+    tally = matching.match(archive)
+    assert tally.due == tally.compared == 1
+    assert tally.relations == {"same_footage": 1}
+    assert matching.coverage(archive).whole
+    again = matching.match(archive)
+    assert (again.due, again.links) == (0, 0)

@@ -26,6 +26,9 @@ _NO_PICTURE = "no picture could be decoded"
 _CHECK = ("fingerprint", matching.VERSION)
 #: A pair that failed so often is not tried again by this matcher.
 TRIES = 3
+#: Up to so many objects all pairs are compared; of more, those that the search index finds alike.
+#: Two hundred make 19,900 pairs, at most half an hour for one core.
+ALL_PAIRS = 200
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,6 +69,8 @@ class Tally:
         pairs_failed: could not be compared now; tried again, up to `TRIES` times.
         given_up: failed too often before.
         links: entries that came of it; a link that was there already is none.
+        left_off: candidates of the search index that were too many to compare.
+        only_flat: objects of nothing but black or even pictures, which no search finds.
         reasons: why objects and pairs failed, to how many.
     """
 
@@ -79,6 +84,8 @@ class Tally:
     pairs_failed: int = 0
     given_up: int = 0
     links: int = 0
+    left_off: int = 0
+    only_flat: int = 0
     reasons: dict[str, int] = dataclasses.field(default_factory=dict)
 
     @property
@@ -218,16 +225,46 @@ def pairs_to_compare(
                 yield a, b
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Chosen:
+    """Pairs that are due, at most how many, and what is settled once all of them are compared."""
+
+    pairs: Iterator[Pair]
+    total: int
+    settled: Collection[tuple[int, int]] = ()
+
+
+def _chosen(
+    archive: Archive,
+    rows: Sequence[ObjectRow],
+    claimed: Sequence[End],
+    done: Collection[tuple[int, int]],
+    tally: Tally,
+) -> _Chosen:
+    """All pairs of few objects; of many, those that the search index finds alike."""
+    ends = [End(row.entry, row.sha256) for row in rows]
+    if len(ends) <= ALL_PAIRS:
+        held = {end.entry for end in (*ends, *claimed)}
+        there = sum(a != b and held.issuperset((a, b)) for a, b in done)
+        pairs = math.comb(len(ends), 2) + len(ends) * len(claimed)
+        return _Chosen(pairs_to_compare(ends, claimed, done), pairs - there)
+    from witnessmark.archive import searching  # which loads faiss, a quarter of a second
+
+    found = searching.due(archive, rows, done)
+    tally.left_off, tally.only_flat = sum(found.left_off.values()), len(found.only_flat)
+    due = [(End(a.entry, a.sha256), End(b.entry, b.sha256)) for a, b in found.pairs]
+    due += [(a, b) for a in ends for b in claimed if (a.entry, b.entry) not in done]
+    return _Chosen(iter(due), len(due), found.settled)
+
+
 def _compare_all(
     archive: Archive, rows: Sequence[ObjectRow], tally: Tally, on_progress: Advance
 ) -> None:
     """Compares what is due; links first, so that a kill costs a comparison at most."""
     done = archive.work.compared(matching.MATCHER_VERSION)
     tried = archive.work.tried(_subject())
-    ends, claimed = [End(row.entry, row.sha256) for row in rows], _claimed(archive)
-    pairs = math.comb(len(ends), 2) + len(ends) * len(claimed)
-    held = {end.entry for end in (*ends, *claimed)}
-    total = pairs - sum(held.issuperset(pair) for pair in done)
+    claimed = _claimed(archive)
+    chosen = _chosen(archive, rows, claimed, done, tally)
     linked = _linked(archive)
     compared: list[tuple[int, int]] = []
 
@@ -236,14 +273,15 @@ def _compare_all(
         compared.clear()
 
     def due() -> Iterator[Pair]:
-        for pair in pairs_to_compare(ends, claimed, done):
+        for pair in chosen.pairs:
             tally.due += 1
             if tried.get(_subject(pair), 0) >= TRIES:
                 tally.given_up += 1
             else:
                 yield pair
 
-    known = _known(pairs)
+    known = _known(math.comb(len(rows), 2) + len(rows) * len(claimed))
+    failed: set[int] = set()
     with Batch(archive, remember) as batch:
         comparison: comparing.Comparison[End] = comparing.Comparison(
             lambda: archive.engine([comparing.MODULE]), lambda end: end.path(archive)
@@ -253,6 +291,7 @@ def _compare_all(
             if isinstance(link, str):
                 for end in pair:
                     _look_again(archive, end)
+                failed |= {end.entry for end in pair}
                 tally.pairs_failed += 1
                 tally.because(link)
                 archive.work.ask_again(_subject(pair), tried.get(_subject(pair), 0) + 1, "")
@@ -263,7 +302,8 @@ def _compare_all(
                     tally.links += 1
                 compared.append((pair[0].entry, pair[1].entry))
             batch.step()
-            on_progress(tally.compared + tally.pairs_failed, total)
+            on_progress(tally.compared + tally.pairs_failed, chosen.total)
+        compared += [pair for pair in chosen.settled if pair[0] not in failed]
 
 
 def _claimed(archive: Archive) -> list[End]:
@@ -395,7 +435,7 @@ class Coverage:
         claimed: fingerprints without their video that were searched too; `claimed_other` are of
             another version, or not at hand, and were not.
         pairs: among the fingerprinted and with the claimed ones; `compared` of them by this
-            matcher.
+            matcher, or found unlike by the search index.
     """
 
     fingerprint: str
@@ -439,5 +479,18 @@ def coverage(archive: Archive) -> Coverage:
         claimed=len(claimed),
         claimed_other=len({row.name for row in archive.queries.reference_claims()}) - len(claimed),
         pairs=math.comb(len(there), 2) + len(there) * len(claimed),
-        compared=sum((there | claimed).issuperset(pair) for pair in done),
+        compared=_looked_at(there | claimed, done),
     )
+
+
+def _looked_at(held: Collection[int], done: Collection[tuple[int, int]]) -> int:
+    """How many pairs of `held` entries were compared, or found unlike by the search index.
+
+    The index has looked at a pair when both are settled; at others only what was compared counts.
+    """
+    there = set(held)
+    settled = {a for a, b in done if a == b and a in there}
+    beside = sum(
+        a != b and there.issuperset((a, b)) and not settled.issuperset((a, b)) for a, b in done
+    )
+    return math.comb(len(settled), 2) + beside

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from witnessmark.archive.archive import Archive
@@ -58,19 +57,6 @@ def due(archive: Archive, rows: Sequence[ObjectRow], done: Collection[tuple[int,
         made.left_off,
         made.only_flat,
     )
-
-
-def looked_at(held: Collection[int], done: Collection[tuple[int, int]]) -> int:
-    """How many pairs of `held` entries were compared, or found unlike by the index.
-
-    The index has looked at a pair when both are settled; at others only what was compared counts.
-    """
-    there = set(held)
-    settled = {a for a, b in done if a == b and a in there}
-    beside = sum(
-        a != b and there.issuperset((a, b)) and not settled.issuperset((a, b)) for a, b in done
-    )
-    return math.comb(len(settled), 2) + beside
 
 
 def forget(archive: Archive, names: Iterable[str]) -> None:

@@ -117,6 +117,10 @@ def _show_tally(tally: Tally, of: str = "") -> None:
             f"{tally.given_up} failed too often before.")  # fmt: skip
     for reason, count in sorted(tally.reasons.items()):
         say(f"    {count}: {reason}")
+    if tally.left_off:
+        say(f"! {tally.left_off} candidates were too many to compare: the least alike.")
+    if tally.only_flat:
+        say(f"! {tally.only_flat} objects show nothing but black or even pictures.")
 
 
 def _match_files(queries: Sequence[Path], against: Sequence[Path], as_json: bool) -> int:

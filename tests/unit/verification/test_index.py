@@ -197,6 +197,21 @@ def test_neither_order_nor_segments_change_what_is_found(
     assert pairs == {(b, a) for a, b in pairs}
 
 
+def test_features_on_the_rim_of_a_letterbox_are_left_out() -> None:
+    boxed = printed(np.pad(each, ((60, 60), (0, 0))) for each in pictures(1))
+    low, high = (boxed.edges[boxed.keys[0]][k] for k in (1, 3))
+    assert 0 < low < high < 255
+    assert any(
+        ((f.points[:, 1] * 255 < low + 4) | (f.points[:, 1] * 255 > high - 4)).any()
+        for f in boxed.features
+    )
+    rows = sketch(boxed).places >> 8
+    assert len(rows)
+    scale = boxed.height / max(boxed.width, boxed.height)
+    assert rows.min() > (low + 5) * scale
+    assert rows.max() < (high - 5) * scale
+
+
 def test_many_small_commits_become_few_segments(tmp_path: Path) -> None:
     index = Index.open(tmp_path)
     empty = sketch(printed([]))
@@ -254,6 +269,7 @@ def test_a_long_video_has_a_bounded_sketch() -> None:
         full=rng.integers(0, 2**64, (n, 4), dtype=np.uint64),
         inner=rng.integers(0, 2**64, (n, 4), dtype=np.uint64),
         contrast=np.full(n, 50, np.uint8),
+        edges=np.repeat(whole.edges[:1], n, axis=0),
         keys=np.arange(0, n, 50, dtype=np.uint32),
         features=(few,) * (n // 50),
     )

@@ -1,6 +1,6 @@
 """Whether points that have one word also lie alike: a quick check of very many pairs of keyframes.
 
-Of each pair of keyframes the best few points are taken; every two of them say how one picture lies
+Of each pair of keyframes the best few points are taken; every two of these say how one picture lies
 in the other (turned, larger, moved), and the others agree or not. Chance rarely agrees: a point
 falls where a similarity puts it in one case of some hundred.
 """
@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Complex = NDArray[np.complex64]
 
-#: Points looked at of each pair, those with the nearest signatures.
+#: Points looked at of each pair of keyframes, those with the nearest signatures.
 LOOKED_AT = 16
+#: Of these, the best few say how one picture lies in the other; all of them agree or not.
+_LAID = 8
 #: How far a point may lie off, of the longer side (geometric mean of both pictures).
 _REACH = 0.02
 #: Two points nearer than this say nothing about how a picture lies; how much larger or smaller.
@@ -77,7 +79,7 @@ def _places(packed: NDArray[np.uint16]) -> Complex:
 
 def _most(a: Complex, b: Complex) -> Ints:
     """Of g rows of p points: how many lie alike under the best similarity, 0 if there is none."""
-    one, other = np.triu_indices(a.shape[1], 1)
+    one, other = np.triu_indices(min(a.shape[1], _LAID), 1)
     span_a, span_b = a[:, one] - a[:, other], b[:, one] - b[:, other]
     size_a, size_b = np.abs(span_a), np.abs(span_b)
     usable = size_a * size_b >= _APART**2

@@ -31,6 +31,8 @@ MOST_HASHES = 4000
 #: 24 of 100, which share too few.
 _KEYS, _KEY_SPAN, _LEAST_KEYS, MOST_KEYS = 12, 30.0, 9, 600
 WORDS = 240
+#: How far from a border a feature must lie, of the width or height: half of what it looks at.
+_RIM = 0.03
 _PACKED = np.array([1, 256], np.uint16)
 
 
@@ -135,10 +137,20 @@ def pruned(hashes: Hashes) -> Hashes:
 
 def _keyframes(fingerprint: Fingerprint) -> list[Features]:
     """Keyframes spread evenly over those with features."""
-    some = [each for each in fingerprint.features if len(each)]
+    boxes = fingerprint.edges[fingerprint.keys] / 255.0
+    inside = [_inside(*each) for each in zip(fingerprint.features, boxes, strict=True)]
+    some = [each for each in inside if len(each)]
     wanted = min(
         MOST_KEYS, max(_LEAST_KEYS, round(fingerprint.duration / 1000 * _KEYS / _KEY_SPAN))
     )
     if len(some) <= wanted:
         return some
     return [some[place] for place in np.linspace(0, len(some) - 1, wanted).round().astype(int)]
+
+
+def _inside(features: Features, box: NDArray[np.float64]) -> Features:
+    """Without those on the rim of a border: all letterboxes have them in common."""
+    low = np.where(box[:2] > 0, box[:2] + _RIM, 0)
+    high = np.where(box[2:] < 1, box[2:] - _RIM, 1)
+    kept = np.all((features.points >= low) & (features.points <= high), axis=1)
+    return Features(features.points[kept], features.descriptors[kept], features.mirrored[kept])

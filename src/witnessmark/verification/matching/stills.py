@@ -23,12 +23,13 @@ Floats = NDArray[np.float32]
 _MOST = 400
 #: Moments looked at closely, and those within so many seconds of the placement's keyframes.
 _FEW, _AROUND = 8, 1.0
-#: (Agreement of what is left with one moment, correlation of the whole with it), either of which
-#: makes it that moment. Measured: other takes of a room and other moments of a place came to
-#: (.58, .96) and (.52, .93), screenshots to (.85, .96) and (.58, .985) at worst that counts.
-SAME = ((0.8, 0.95), (0.55, 0.98))
+#: (Agreement of what is left with one moment, correlation of the whole with it), from which it is
+#: that moment; before a fixed camera, of which other takes are as like as (.97, .986), more.
+MOVING, STANDING = ((0.8, 0.95), (0.55, 0.98)), ((0.8, 0.99),)
+#: How like the reference's own pictures are before a camera that stands still.
+_FIXED = 0.9
 #: Mean square of what is left of the picture (levels of 255) below which it shows background only.
-_BACKGROUND = 12.0
+_BACKGROUND = 5.0
 #: Correlation of the whole picture with a moment from which they show one scene.
 _SCENE = 0.7
 
@@ -42,18 +43,21 @@ class Moment:
         agreement: correlation of what the background does not explain, -1 to 1.
         likeness: correlation of the whole, -1 to 1.
         energy: mean square of what the background does not explain of the picture, in levels.
+        fixed: how like the reference's own pictures are: near 1 for a fixed camera.
     """
 
     time: float
     agreement: float
     likeness: float
     energy: float
+    fixed: float
     transform: str
 
     @property
     def same_footage(self) -> bool:
         """Whether the picture shows this moment, not only its scene."""
-        sure = any(self.agreement >= a and self.likeness >= b for a, b in SAME)
+        bars = STANDING if self.fixed >= _FIXED else MOVING
+        sure = any(self.agreement >= a and self.likeness >= b for a, b in bars)
         return sure and self.energy >= _BACKGROUND
 
     @property
@@ -101,7 +105,8 @@ def _at(laid: Laid, place: int, placement: Placement, every: int) -> Moment:
         spread = float(q.std())
         rows = laid.r_soft.reshape(len(laid.r_soft), -1)[:, inside]
         q, r = unit(centred(q))[0], unit(centred(rows[place : place + 1]))[0]
-        background = np.median(unit(centred(rows[::every])), axis=0)
+        shown = unit(centred(rows[::every]))
+        background = np.median(shown, axis=0)
         rest_q, rest_r = q - background, r - background
         scale = float(np.sqrt((rest_q**2).sum() * (rest_r**2).sum()))
         made = Moment(
@@ -110,8 +115,9 @@ def _at(laid: Laid, place: int, placement: Placement, every: int) -> Moment:
             likeness=float(q @ r),
             # Rows are of unit length, so that a row's mean square is its spread squared.
             energy=float((rest_q**2).sum()) * spread**2,
+            fixed=float((shown @ unit(shown.mean(axis=0, keepdims=True)).T).mean()) ** 2,
             transform=placement.transform,
         )
         if best is None or made.likeness > best.likeness:
             best = made
-    return best or Moment(float(laid.reference[place]), 0.0, 0.0, 0.0, placement.transform)
+    return best or Moment(float(laid.reference[place]), 0.0, 0.0, 0.0, 1.0, placement.transform)
