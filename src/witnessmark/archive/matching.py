@@ -287,7 +287,7 @@ def _compare_all(
             lambda: archive.engine([comparing.MODULE]), lambda end: end.path(archive)
         )
         for pair, found in comparison.of(due()):
-            link = link_of(archive, pair, found, known) if isinstance(found, dict) else found
+            link = _link(archive, pair, found, known) if isinstance(found, dict) else found
             if isinstance(link, str):
                 for end in pair:
                     _look_again(archive, end)
@@ -379,14 +379,19 @@ def expected_false_links(pairs: int) -> Expected | None:
 Link = LinkFound | ReferenceMatched
 
 
+def _link(archive: Archive, pair: Pair, found: dict[str, Any], known: Known) -> Link | str:
+    versions = {"fingerprint": matching.VERSION, "matcher": matching.MATCHER_VERSION}
+    return link_of(archive, pair, found, known, **versions)
+
+
 def link_of(
     archive: Archive,
     pair: Pair,
     found: dict[str, Any],
     known: Known,
     *,
-    fingerprint: str = matching.VERSION,
-    matcher: str = matching.MATCHER_VERSION,
+    fingerprint: str,
+    matcher: str,
 ) -> Link | str:
     """A worker's match as a link, or why it makes no sense."""
     a, b = pair
