@@ -20,12 +20,20 @@ from witnessmark.anchoring.http import Door
 from witnessmark.errors import BadInput, BadStamp
 from witnessmark.record.note import parse
 
-STAMPS = re.compile(r"data/checkpoints/(\d+)/[a-z0-9-]+\.(tsr|ots)")
+STAMPS = re.compile(r"data/(checkpoints|renewals)/(\d+)/[a-z0-9-]+\.(tsr|ots)")
 #: what check.py says when a stamp itself does not hold
 CODES = {"header", "ots", "ots_block", "ots_digest"} | {
     f"token{each}"
     for each in ("", "_hash", "_imprint", "_eku", "_signature", "_validity", "_chain", "_revoked")
 }
+
+
+def stamped(place: Path) -> tuple[bytes, str]:
+    """What the stamps in a folder are over, and the weakest hash that will do."""
+    if place.parent.name == "checkpoints":
+        return parse((place / "checkpoint").read_bytes()).text.encode(), "sha256"
+    line = (place / "files").read_bytes().partition(b"\n")[0]
+    return (place / "row").read_bytes(), "sha384" if len(line) == 64 + 1 + 96 else "sha512"
 
 
 def taken(folder: Path, trust: tuple[bytes, ...]) -> list[str]:
@@ -39,10 +47,10 @@ def taken(folder: Path, trust: tuple[bytes, ...]) -> list[str]:
     for path in sorted(folder.rglob("*")):
         if not STAMPS.fullmatch(path.relative_to(folder).as_posix()):
             continue
-        text = parse((path.parent / "checkpoint").read_bytes()).text.encode()
+        text, least = stamped(path.parent)
         try:
             if path.suffix == ".tsr":
-                tokens.check(path.read_bytes(), text, roots, lists=lists)
+                tokens.check(path.read_bytes(), text, roots, lists=lists, least=least)
             else:
                 proof = calendars.read(path.read_bytes(), hashlib.sha256(text).digest())
                 if not blocks.confirm(proof, blocks.parse(headers)):
