@@ -94,7 +94,9 @@ def _views(fingerprint: Fingerprint, step: int) -> list[_View]:
 
 def by_hash(query: Fingerprint, reference: Fingerprint) -> list[Placement]:
     """Placements from whole pictures and pictures without borders, in eight orientations."""
-    there = _views(reference, max(_R_STEP, -(-len(reference) // _R_MOST)))
+    # A picture has one chance: it is compared with every sample.
+    step = _R_STEP if len(query) > 1 else 1
+    there = _views(reference, max(step, -(-len(reference) // _R_MOST)))
     found = [
         _agreed(here, other, orientation)
         for here in _views(query, max(_Q_STEP, -(-len(query) // _Q_MOST)))

@@ -16,6 +16,8 @@ Picture = NDArray[np.float32]
 _STEPS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-4)
 #: A corner that wanders further than this, of the query's side, has run away.
 _FURTHEST = 0.3
+#: How much the area may grow or shrink.
+_LARGER = 1.6
 _CORNERS = np.array([[0, 0, 1], [1, 0, 1], [0, 1, 1], [1, 1, 1]], float).T
 
 
@@ -38,7 +40,8 @@ def registered(matrix: Floats, query: Picture, reference: Picture) -> Floats | N
     found = np.asarray((np.linalg.inv(outside) @ full @ np.linalg.inv(inside))[:2])
     if not np.isfinite(found).all() or np.abs((found - matrix) @ _CORNERS).max() > _FURTHEST:
         return None
-    return found
+    larger = float(np.linalg.det(found[:, :2]) / np.linalg.det(matrix[:, :2]))
+    return found if 1 / _LARGER < larger < _LARGER else None
 
 
 def _pixels(side: int) -> Floats:
