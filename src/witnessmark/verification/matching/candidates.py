@@ -212,6 +212,7 @@ def _similar(
         return None
     at_q = q.points[[a for a, _ in pairs]] * q_size
     at_r = r.points[[b for _, b in pairs]] * r_size
+    cv2.setRNGSeed(0)  # what was compared before must not change what is found
     matrix, inside = cv2.estimateAffinePartial2D(
         at_r, at_q, ransacReprojThreshold=_REACH * q_size.max(), maxIters=400
     )

@@ -12,7 +12,7 @@ from witnessmark.verification.matching.candidates import Placement, by_features,
 from witnessmark.verification.matching.fingerprint import Fingerprint
 from witnessmark.verification.matching.framehash import inverse
 from witnessmark.verification.matching.motion import SHARED, Aligned, Laid
-from witnessmark.verification.matching.stills import moment
+from witnessmark.verification.matching.stills import Moment, moment
 
 VERSION = "2"
 #: Share of the query from which no further placement is looked at.
@@ -112,9 +112,12 @@ def _card(found: _Found, query: Fingerprint, reference: Fingerprint) -> bool:
 
 def _pictured(picture: Fingerprint, reference: Fingerprint) -> Match | None:
     """The moment of the reference that a picture shows; of another picture, only the scene."""
-    placements = [*by_hash(picture, reference), *by_features(picture, reference)]
-    moments = [moment(picture, reference, placement) for placement in placements]
-    found = [each for each in moments if each is not None]
+    found: list[Moment] = []
+    for placing in (by_hash, by_features):  # a whole picture that agrees outweighs its points
+        moments = [moment(picture, reference, each) for each in placing(picture, reference)]
+        found += [each for each in moments if each is not None]
+        if any(each.same_footage for each in found):
+            break
     if not found:
         return None
     best = max(found, key=lambda each: (each.same_footage, each.agreement))
