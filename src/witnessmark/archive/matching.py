@@ -5,25 +5,24 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from witnessmark.archive import comparing
 from witnessmark.archive.archive import Archive
-from witnessmark.archive.batch import FAILURES, NONSENSE, Advance, Batch, inconclusive, nothing
-from witnessmark.errors import BadInput, BadRecord
+from witnessmark.archive.batch import NONSENSE, Advance, Batch, nothing
+from witnessmark.archive.fingerprinting import Kind, fingerprint_all
+from witnessmark.archive.tally import Tally
+from witnessmark.errors import BadRecord
 from witnessmark.model import Attachment, Json, LinkFound, ReferenceMatched
 from witnessmark.model.statement import Sha256, Token
-from witnessmark.ports import ObjectRow, Outcome, Task
+from witnessmark.ports import ObjectRow, Result
 from witnessmark.record.canonical import canonical
-from witnessmark.stores.durable import write_file
 from witnessmark.verification import matching
 from witnessmark.verification.matching import card
 
 _NO_PICTURE = "no picture could be decoded"
-_CHECK = ("fingerprint", matching.VERSION)
 #: A pair that failed so often is not tried again by this matcher.
 TRIES = 3
 #: Up to so many objects all pairs are compared; of more, those that the search index finds alike.
@@ -55,69 +54,13 @@ class End:
 Pair = tuple[End, End]
 
 
-@dataclasses.dataclass(slots=True)
-class Tally:
-    """What became of every object and of every pair that was due; both sums hold.
-
-    Attributes:
-        objects: = held + fingerprints + failed + failed_before.
-        held: had a fingerprint.
-        fingerprints: got one now.
-        failed, failed_before: none could be made, now or earlier; findings say why.
-        due: pairs = compared + pairs_failed + given_up.
-        relations: relation to the number of pairs, `none` for nothing in common.
-        pairs_failed: could not be compared now; tried again, up to `TRIES` times.
-        given_up: failed too often before.
-        links: entries that came of it; a link that was there already is none.
-        left_off: candidates of the search index that were too many to compare.
-        only_flat: objects of nothing but black or even pictures, which no search finds.
-        reasons: why objects and pairs failed, to how many.
-    """
-
-    objects: int = 0
-    held: int = 0
-    fingerprints: int = 0
-    failed: int = 0
-    failed_before: int = 0
-    due: int = 0
-    relations: dict[str, int] = dataclasses.field(default_factory=dict)
-    pairs_failed: int = 0
-    given_up: int = 0
-    links: int = 0
-    left_off: int = 0
-    only_flat: int = 0
-    reasons: dict[str, int] = dataclasses.field(default_factory=dict)
-
-    @property
-    def compared(self) -> int:
-        return sum(self.relations.values())
-
-    def because(self, reason: str) -> None:
-        self.reasons[reason] = self.reasons.get(reason, 0) + 1
-
-    def came_to(self, relation: str) -> None:
-        self.relations[relation] = self.relations.get(relation, 0) + 1
-
-    def members(self) -> dict[str, Json]:
-        """For scripts."""
-        return {**dataclasses.asdict(self), "pairs": self.compared}
-
-
 def match(archive: Archive, on_progress: Advance = nothing) -> Tally:
     """Fingerprints what has none, compares the pairs not yet compared, records the links.
 
     All of it in workers; a hostile file or fingerprint costs its own object or pair.
     """
     tally = Tally()
-    rows = archive.queries.objects(("video", "picture"))
-    gone = archive.queries.disposed()
-    rows = [row for row in rows if row.sha256 not in gone]
-    due = {row.sha256 for row in archive.queries.unexamined(*_CHECK)}
-    there = [row for row in rows if _is_there(archive, row.sha256)]
-    missing = [row for row in rows if row.sha256 in due and row not in set(there)]
-    tally.objects, tally.held = len(rows), len(there)
-    tally.failed_before = len(rows) - len(there) - len(missing)
-    there += _fingerprint(archive, missing, tally, on_progress)
+    there = fingerprint_all(archive, _KIND, tally, on_progress)
     _compare_all(archive, there, tally, on_progress)
     return tally
 
@@ -125,84 +68,30 @@ def match(archive: Archive, on_progress: Advance = nothing) -> Tally:
 # --- fingerprints --------------------------------------------------------------------------------
 
 
+def _made(result: Result) -> matching.Fingerprint | str:
+    data = result.blobs.get("fingerprint", b"")
+    return matching.Fingerprint.decode(data) if data else _NO_PICTURE
+
+
+_KIND = Kind(
+    name="fingerprint",
+    version=matching.VERSION,
+    module=comparing.MODULE,
+    objects=("video", "picture"),
+    magic=b"WMFP",
+    decode=matching.Fingerprint.decode,
+    made=_made,
+)
+
+
 def fingerprint_path(archive: Archive, sha256: str) -> Path:
     """Where the fingerprint of an object lies, once it is made."""
-    folder = archive.derived / "fingerprints" / matching.VERSION / sha256[:2]
-    return folder / sha256
+    return _KIND.path(archive, sha256)
 
 
 def held_fingerprint(archive: Archive, sha256: str) -> matching.Fingerprint | None:
     """The fingerprint that is there; a file that is none is removed, to be made again."""
-    path = fingerprint_path(archive, sha256)
-    try:
-        return matching.Fingerprint.decode(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except BadInput:
-        path.unlink()
-        return None
-
-
-def _is_there(archive: Archive, sha256: str) -> bool:
-    """Whether a file is there that begins as a fingerprint does; the rest shows in comparing."""
-    path = fingerprint_path(archive, sha256)
-    try:
-        with path.open("rb") as file:
-            if file.read(4) == b"WMFP":
-                return True
-    except FileNotFoundError:
-        return False
-    path.unlink()
-    return False
-
-
-def _fingerprint(
-    archive: Archive, rows: list[ObjectRow], tally: Tally, on_progress: Advance
-) -> list[ObjectRow]:
-    """Makes fingerprints; an object that none can be made of gets a finding that says so."""
-    waiting = {row.sha256: row for row in rows}
-    tasks = [
-        Task(
-            row.sha256,
-            f"{comparing.MODULE}:fingerprint",
-            str(archive.blobs.path(row.sha256)),
-            {"size": row.size},
-        )
-        for row in rows
-    ]
-    made: list[ObjectRow] = []
-    engine = archive.engine([comparing.MODULE])
-    with Batch(archive) as batch, closing(engine.map(tasks)) as outcomes:
-        for done, outcome in enumerate(outcomes, 1):
-            row = waiting[outcome.key]
-            found = _decoded(outcome)
-            if isinstance(found, str):
-                bare = inconclusive(row, *_CHECK)
-                batch.add(dataclasses.replace(bare, reason=Token(found)), row.sha256)
-                tally.failed += 1
-                tally.because(found)
-            else:
-                path = fingerprint_path(archive, row.sha256)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                write_file(path, found.encode())
-                made.append(row)
-                tally.fingerprints += 1
-            batch.step()
-            on_progress(done, len(tasks))
-    return made
-
-
-def _decoded(outcome: Outcome) -> matching.Fingerprint | str:
-    """The fingerprint that a worker made, or why there is none."""
-    if outcome.result is None:
-        return FAILURES[outcome.failure]
-    data = outcome.result.blobs.get("fingerprint", b"")
-    if not data:
-        return _NO_PICTURE
-    try:
-        return matching.Fingerprint.decode(data)
-    except BadInput:
-        return NONSENSE
+    return _KIND.held(archive, sha256)
 
 
 # --- pairs ---------------------------------------------------------------------------------------
@@ -470,10 +359,10 @@ class Coverage:
 def coverage(archive: Archive) -> Coverage:
     """How much of the archive was searched."""
     gone = archive.queries.disposed()
-    rows = [row for row in archive.queries.objects(("video", "picture")) if row.sha256 not in gone]
+    rows = [row for row in archive.queries.objects(_KIND.objects) if row.sha256 not in gone]
     there = {row.entry for row in rows if fingerprint_path(archive, row.sha256).is_file()}
     claimed = {end.entry for end in _claimed(archive)}
-    due = {row.entry for row in archive.queries.unexamined(*_CHECK)}
+    due = {row.entry for row in archive.queries.unexamined(*_KIND.check)}
     done = archive.work.compared(matching.MATCHER_VERSION)
     return Coverage(
         fingerprint=matching.VERSION,
