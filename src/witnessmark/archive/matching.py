@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from witnessmark.archive import comparing
 from witnessmark.archive.archive import Archive
-from witnessmark.archive.batch import NONSENSE, Advance, Batch, nothing
+from witnessmark.archive.batch import NONSENSE, Advance, nothing
 from witnessmark.archive.fingerprinting import Kind, fingerprint_all
+from witnessmark.archive.pairing import (
+    Chosen,
+    End,
+    Link,
+    Matcher,
+    Pair,
+    Verdict,
+    all_pairs,
+    compare_all,
+)
 from witnessmark.archive.tally import Tally
 from witnessmark.errors import BadRecord
 from witnessmark.model import Attachment, Json, LinkFound, ReferenceMatched
@@ -23,35 +33,9 @@ from witnessmark.verification import matching
 from witnessmark.verification.matching import card
 
 _NO_PICTURE = "no picture could be decoded"
-#: A pair that failed so often is not tried again by this matcher.
-TRIES = 3
 #: Up to so many objects all pairs are compared; of more, those that the search index finds alike.
 #: Two hundred make 19,900 pairs, at most half an hour for one core.
 ALL_PAIRS = 200
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class End:
-    """One side of a pair: an object's fingerprint, or one that somebody claims.
-
-    Attributes:
-        entry: of the object, or of the first claim.
-        name: SHA-256 of the object, or of the claimed fingerprint.
-    """
-
-    entry: int
-    name: str
-    claimed: bool = False
-
-    def path(self, archive: Archive) -> Path:
-        """Where the fingerprint lies."""
-        return (
-            archive.blobs.path(self.name) if self.claimed else fingerprint_path(archive, self.name)
-        )
-
-
-#: The second one may be claimed.
-Pair = tuple[End, End]
 
 
 def match(archive: Archive, on_progress: Advance = nothing) -> Tally:
@@ -97,102 +81,47 @@ def held_fingerprint(archive: Archive, sha256: str) -> matching.Fingerprint | No
 # --- pairs ---------------------------------------------------------------------------------------
 
 
-def pairs_to_compare(
-    ends: Sequence[End], claimed: Sequence[End], done: Collection[tuple[int, int]]
-) -> Iterator[Pair]:
-    """The pairs that are due, those of one object one after the other: all that are not `done`.
-
-    Args:
-        ends: objects with a fingerprint.
-        claimed: fingerprints without their video: compared with the objects, not with each other.
-        done: entries of pairs that this matcher compared, in the order of the pair.
-    """
-    ends = sorted(ends, key=lambda end: end.name)
-    for place, a in enumerate(ends):
-        for b in (*ends[place + 1 :], *claimed):
-            if (a.entry, b.entry) not in done:
-                yield a, b
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Chosen:
-    """Pairs that are due, at most how many, and what is settled once all of them are compared."""
-
-    pairs: Iterator[Pair]
-    total: int
-    settled: Collection[tuple[int, int]] = ()
-
-
 def _chosen(
     archive: Archive,
     rows: Sequence[ObjectRow],
     claimed: Sequence[End],
     done: Collection[tuple[int, int]],
     tally: Tally,
-) -> _Chosen:
+) -> Chosen:
     """All pairs of few objects; of many, those that the search index finds alike."""
     ends = [End(row.entry, row.sha256) for row in rows]
     if len(ends) <= ALL_PAIRS:
-        held = {end.entry for end in (*ends, *claimed)}
-        there = sum(a != b and held.issuperset((a, b)) for a, b in done)
-        pairs = math.comb(len(ends), 2) + len(ends) * len(claimed)
-        return _Chosen(pairs_to_compare(ends, claimed, done), pairs - there)
+        return all_pairs(ends, claimed, done)
     from witnessmark.archive import searching  # which loads faiss, a quarter of a second
 
     found = searching.due(archive, rows, done)
     tally.left_off, tally.only_flat = sum(found.left_off.values()), len(found.only_flat)
     due = [(End(a.entry, a.sha256), End(b.entry, b.sha256)) for a, b in found.pairs]
     due += [(a, b) for a in ends for b in claimed if (a.entry, b.entry) not in done]
-    return _Chosen(iter(due), len(due), found.settled)
+    return Chosen(iter(due), len(due), found.settled)
 
 
 def _compare_all(
     archive: Archive, rows: Sequence[ObjectRow], tally: Tally, on_progress: Advance
 ) -> None:
-    """Compares what is due; links first, so that a kill costs a comparison at most."""
     done = archive.work.compared(matching.MATCHER_VERSION)
-    tried = archive.work.tried(_subject())
     claimed = _claimed(archive)
-    chosen = _chosen(archive, rows, claimed, done, tally)
-    linked = _linked(archive)
-    compared: list[tuple[int, int]] = []
-
-    def remember() -> None:
-        archive.work.add_compared(compared, matching.MATCHER_VERSION)
-        compared.clear()
-
-    def due() -> Iterator[Pair]:
-        for pair in chosen.pairs:
-            tally.due += 1
-            if tried.get(_subject(pair), 0) >= TRIES:
-                tally.given_up += 1
-            else:
-                yield pair
-
     known = _known(math.comb(len(rows), 2) + len(rows) * len(claimed))
-    failed: set[int] = set()
-    with Batch(archive, remember) as batch:
-        comparison: comparing.Comparison[End] = comparing.Comparison(
-            lambda: archive.engine([comparing.MODULE]), lambda end: end.path(archive)
-        )
-        for pair, found in comparison.of(due()):
-            link = _link(archive, pair, found, known) if isinstance(found, dict) else found
-            if isinstance(link, str):
-                for end in pair:
-                    _look_again(archive, end)
-                failed |= {end.entry for end in pair}
-                tally.pairs_failed += 1
-                tally.because(link)
-                archive.work.ask_again(_subject(pair), tried.get(_subject(pair), 0) + 1, "")
-            else:
-                tally.came_to(link.relation if link else "none")
-                if link and (pair[0].name, pair[1].name) not in linked:
-                    batch.add(link, *(end.name for end in pair if not end.claimed))
-                    tally.links += 1
-                compared.append((pair[0].entry, pair[1].entry))
-            batch.step()
-            on_progress(tally.compared + tally.pairs_failed, chosen.total)
-        compared += [pair for pair in chosen.settled if pair[0] not in failed]
+
+    def judge(pair: Pair, found: dict[str, Any]) -> Verdict | str:
+        versions = {"fingerprint": matching.VERSION, "matcher": matching.MATCHER_VERSION}
+        link = link_of(archive, pair, found, known, **versions)
+        return link if isinstance(link, str) else Verdict(link.relation, link)
+
+    matcher = Matcher(
+        kind=_KIND,
+        function="compare",
+        version=matching.MATCHER_VERSION,
+        linked=_linked(archive),
+        judge=judge,
+    )
+    chosen = _chosen(archive, rows, claimed, done, tally)
+    compare_all(archive, matcher, chosen, tally, on_progress)
 
 
 def _claimed(archive: Archive) -> list[End]:
@@ -213,18 +142,6 @@ def _linked(archive: Archive) -> set[tuple[str, str]]:
         for row in archive.queries.reference_links()
         if row.matcher == version
     }
-
-
-def _subject(pair: Pair | None = None) -> str:
-    """What the `work` table calls a pair that failed; without one, how all of them begin."""
-    rows = f"{pair[0].entry} {pair[1].entry}" if pair else ""
-    return f"compare {matching.MATCHER_VERSION} {rows}"
-
-
-def _look_again(archive: Archive, end: End) -> None:
-    """Removes our own fingerprint if it is none; what somebody claims is not ours to make again."""
-    if not end.claimed:
-        held_fingerprint(archive, end.name)
 
 
 # --- links ---------------------------------------------------------------------------------------
@@ -263,14 +180,6 @@ def expected_false_links(pairs: int) -> Expected | None:
         return None
     version = f"matcher {matching.MATCHER_VERSION} fingerprint {matching.VERSION}"
     return Expected(version, f"{found.at_most:.6g}", found.sentence)
-
-
-Link = LinkFound | ReferenceMatched
-
-
-def _link(archive: Archive, pair: Pair, found: dict[str, Any], known: Known) -> Link | str:
-    versions = {"fingerprint": matching.VERSION, "matcher": matching.MATCHER_VERSION}
-    return link_of(archive, pair, found, known, **versions)
 
 
 def link_of(

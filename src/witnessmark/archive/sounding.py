@@ -9,16 +9,16 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from witnessmark.archive import comparing
 from witnessmark.archive.archive import Archive
-from witnessmark.archive.batch import NONSENSE, Advance, Batch, nothing
+from witnessmark.archive.batch import NONSENSE, Advance, nothing
 from witnessmark.archive.comparing import SOUND_MODULE
 from witnessmark.archive.fingerprinting import Kind, fingerprint_all
-from witnessmark.archive.matching import TRIES, End, Pair, link_of, pairs_to_compare
+from witnessmark.archive.matching import link_of
+from witnessmark.archive.pairing import End, Matcher, Pair, Verdict, all_pairs, compare_all
 from witnessmark.archive.tally import Tally
 from witnessmark.model import Json, LinkFound, LinkSegment
 from witnessmark.model.link import SAME_FOOTAGE
@@ -71,58 +71,25 @@ def soundprint_path(archive: Archive, sha256: str) -> Path:
 def _compare_all(
     archive: Archive, rows: Sequence[ObjectRow], tally: Tally, on_progress: Advance
 ) -> None:
-    """Compares what is due; links first, so that a kill costs a comparison at most."""
     done = archive.work.compared(MATCHER_VERSION)
-    tried = archive.work.tried(_subject())
     ends = [End(row.entry, row.sha256) for row in rows]
-    pairs = math.comb(len(ends), 2)
-    held = {end.entry for end in ends}
-    total = pairs - sum(held.issuperset(pair) for pair in done)
     linked, footage = _links(archive)
-    compared: list[tuple[int, int]] = []
 
-    def remember() -> None:
-        archive.work.add_compared(compared, MATCHER_VERSION)
-        compared.clear()
+    def judge(pair: Pair, found: dict[str, Any]) -> Verdict | str:
+        link = _link(archive, pair, found, math.comb(len(ends), 2))
+        if isinstance(link, str):
+            return link
+        left = _beside(link, footage.get((pair[0].name, pair[1].name), ()))
+        return Verdict(left.relation if left else WITH_FOOTAGE, left)
 
-    def due() -> Iterator[Pair]:
-        for pair in pairs_to_compare(ends, (), done):
-            tally.due += 1
-            if tried.get(_subject(pair), 0) >= TRIES:
-                tally.given_up += 1
-            else:
-                yield pair
-
-    with Batch(archive, remember) as batch:
-        comparison: comparing.Comparison[End] = comparing.Comparison(
-            lambda: archive.engine([SOUND_MODULE]),
-            lambda end: soundprint_path(archive, end.name),
-            f"{SOUND_MODULE}:compare_sounds",
-        )
-        for pair, found in comparison.of(due()):
-            names = pair[0].name, pair[1].name
-            link = _link(archive, pair, found, pairs) if isinstance(found, dict) else found
-            if isinstance(link, str):
-                for name in names:
-                    _KIND.held(archive, name)
-                tally.pairs_failed += 1
-                tally.because(link)
-                archive.work.ask_again(_subject(pair), tried.get(_subject(pair), 0) + 1, "")
-            else:
-                left = link and _beside(link, footage.get(names, ()))
-                tally.came_to(left.relation if left else WITH_FOOTAGE if link else "none")
-                if left and names not in linked:
-                    batch.add(left, *names)
-                    tally.links += 1
-                compared.append((pair[0].entry, pair[1].entry))
-            batch.step()
-            on_progress(tally.compared + tally.pairs_failed, total)
-
-
-def _subject(pair: Pair | None = None) -> str:
-    """What the `work` table calls a pair that failed; without one, how all of them begin."""
-    rows = f"{pair[0].entry} {pair[1].entry}" if pair else ""
-    return f"compare {MATCHER_VERSION} {rows}"
+    matcher = Matcher(
+        kind=_KIND,
+        function="compare_sounds",
+        version=MATCHER_VERSION,
+        linked=linked,
+        judge=judge,
+    )
+    compare_all(archive, matcher, all_pairs(ends, (), done), tally, on_progress)
 
 
 _Names = tuple[str, str]

@@ -6,6 +6,9 @@ import dataclasses
 
 from witnessmark.model import Json
 
+#: A pair that failed so often is not tried again by this matcher.
+TRIES = 3
+
 
 @dataclasses.dataclass(slots=True)
 class Tally:
@@ -18,7 +21,7 @@ class Tally:
         failed, failed_before: none could be made, now or earlier; findings say why.
         due: pairs = compared + pairs_failed + given_up.
         relations: relation to the number of pairs, `none` for nothing in common.
-        pairs_failed: could not be compared now; tried again, up to `matching.TRIES` times.
+        pairs_failed: could not be compared now; tried again, up to `TRIES` times.
         given_up: failed too often before.
         links: entries that came of it; a link that was there already is none.
         left_off: candidates of the search index that were too many to compare.
