@@ -61,12 +61,11 @@ _BLOCKS, _BLOCK_CELLS, _LOOKS, _DETAIL, _BLOCK_LIKE = 6, 12, 16, 6.0, 0.5
 BROAD, _BROADER, _SURE = 0.45, 0.6, 0.75
 #: Agreement and breadth that need no closer look.
 _CLEAR = 0.85
-#: Agreements from which a stretch may be the same footage: at (so many seconds of movement), less
-#: by so much with each more, and never under; one of the two must reach its bar, both these.
-_SLOW, _QUICK = (2.5, 0.92, 0.06, 0.65), (2.5, 0.82, 0.08, 0.55)
-_LEAST_SLOW, _LEAST_QUICK = 0.6, 0.45
+#: Agreement within half a second that movement of so many seconds must reach, how much less for
+#: each second more, and the least; over a second, the least.
+_MOVED, _BAR, _FALL, _LEAST_QUICK, _LEAST = 2.0, 0.86, 0.2, 0.48, 0.55
 #: What a speed of its own must add: it is one more number fitted.
-_ODD, _ODD_QUICK = 0.06, 0.04
+_ODD = 0.03
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ class Aligned:
         agreement: correlation over space and time of what moves against the second around it, -1
             to 1.
         quick: the same against half a second around it.
-        moving: seconds with movement.
+        moving: seconds that movement lasts (see `_lasting`).
         breadth: share of the blocks of the picture whose detail agrees: a caption that two
             videos share covers few.
         drawn: share of the picture without any detail, 0 when it has no contrast either: cards
@@ -101,23 +100,14 @@ class Aligned:
         broad = BROAD if self.agreement >= _SURE else _BROADER
         if self.moving < 1.0 or self.breadth < broad:
             return False
-        if self.agreement < _LEAST_SLOW or self.quick < _LEAST_QUICK:
-            return False
-        odd = self.stretch.rate != 1.0
-        slow = _bar(_SLOW, self.moving) + _ODD * odd
-        quick = _bar(_QUICK, self.moving) + _ODD_QUICK * odd
-        return self.agreement >= slow or self.quick >= quick
+        bar = _BAR - _FALL * max(0.0, self.moving - _MOVED)
+        odd = _ODD if self.stretch.rate != 1.0 else 0.0
+        return self.agreement >= _LEAST and self.quick >= max(_LEAST_QUICK, bar) + odd
 
     @property
     def clear(self) -> bool:
         """Whether a closer look would change nothing."""
         return self.same_footage and self.agreement >= _CLEAR and self.breadth >= _CLEAR
-
-
-def _bar(bar: tuple[float, float, float, float], moving: float) -> float:
-    """What `moving` seconds of movement ask for."""
-    seconds, there, fall, least = bar
-    return max(least, there - fall * (moving - seconds))
 
 
 class Laid:
@@ -208,7 +198,7 @@ class Laid:
         agreements = [_agreement(rows, other, _AROUND) for other in others]
         best = int(np.argmax(agreements))
         quick = max(_agreement(rows, other, _CLOSELY) for other in others)
-        moving = (_residual(rows)[1] >= STILL) & (_residual(others[best])[1] >= STILL)
+        energy = np.sqrt(_residual(rows)[1] * _residual(others[best])[1])
         line = dataclasses.replace(
             stretch,
             start=float(times[0]),
@@ -216,8 +206,8 @@ class Laid:
             offset=stretch.offset + _NUDGES[best],
         )
         breadth = self._breadth(np.flatnonzero(run), near[run])
-        seconds = float(moving.sum()) / RATE
-        return Aligned(line, agreements[best], quick, seconds, breadth, self._drawn(near[run]))
+        drawn = self._drawn(near[run])
+        return Aligned(line, agreements[best], quick, _lasting(energy), breadth, drawn)
 
     def _drawn(self, there: NDArray[np.intp]) -> float:
         """Share of the shared cells that are as bright as their neighbours."""
@@ -284,6 +274,14 @@ def _between(rows: Floats, clock: NDArray[np.float64], at: NDArray[np.float64]) 
     part = np.clip((at - clock[left]) / (clock[left + 1] - clock[left]), 0, 1)
     share = part.astype(np.float32)[:, None]
     return rows[left] * (1 - share) + rows[left + 1] * share
+
+
+def _lasting(energy: Floats) -> float:
+    """Seconds that movement lasts, as if it were even: one start counts little in a minute.
+
+    Kish's effective sample size, of weights that are energies of samples.
+    """
+    return float(energy.sum() ** 2 / max(float((energy**2).sum()), 1e-9)) / RATE
 
 
 def _agreement(a: Floats, b: Floats, around: int) -> float:
