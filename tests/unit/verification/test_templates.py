@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from support import blanks, edits, footage
 from support.edits import dressing
 from witnessmark.verification.matching import Fingerprint, match, matcher, motion
-from witnessmark.verification.matching.fingerprint import of_file
+from witnessmark.verification.matching.decode import RATE, Sample
+from witnessmark.verification.matching.fingerprint import make, of_file
 
 Picture = np.ndarray
 
@@ -71,10 +73,31 @@ def test_a_shared_intro_is_a_card(intros: tuple[Fingerprint, Fingerprint]) -> No
     assert all(segment.query[1] <= 4.5 for segment in found.segments)
 
 
-def test_without_telling_cards_apart_the_intro_would_be_a_copy(
-    intros: tuple[Fingerprint, Fingerprint], monkeypatch: pytest.MonkeyPatch
+def moving_intro(seed: int) -> Fingerprint:
+    """Three seconds in which signs drift over an even ground, then a scene of its own."""
+    scene = footage.texture(np.random.default_rng(seed), 180, 320)
+    samples = []
+    for number in range(round(7 * RATE)):
+        picture = np.roll(scene, number * 3, axis=1)
+        if number < 3 * RATE:
+            picture = np.full((180, 320), 40, np.uint8)
+            for sign in range(4):
+                across = 30 + 70 * sign + round(22 * np.sin(number * 0.9 + sign))
+                down = 50 + 25 * sign + round(18 * np.cos(number * 0.7 * (sign + 1)))
+                cv2.circle(picture, (across, down), 22, 235, -1)
+                cv2.putText(picture, "NEWS", (across - 18, down + 5), 0, 0.45, 20, 1)
+        samples.append(Sample(number / RATE, picture))
+    return make(samples, 7.0)
+
+
+def test_without_telling_cards_apart_an_intro_would_be_a_copy(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    one, other = moving_intro(31), moving_intro(32)
+    found = match(one, other)
+    assert found is not None
+    assert found.relation == "same_card"
     monkeypatch.setattr(matcher, "_DRAWN", 2.0)
-    found = match(*intros)
+    found = match(one, other)
     assert found is not None
     assert found.relation == "same_footage"

@@ -11,7 +11,7 @@ from witnessmark.verification.matching.align import GAP, Stretch
 from witnessmark.verification.matching.candidates import Placement, by_features, by_hash
 from witnessmark.verification.matching.fingerprint import Fingerprint
 from witnessmark.verification.matching.framehash import inverse
-from witnessmark.verification.matching.motion import SHARED, Aligned, Laid
+from witnessmark.verification.matching.motion import BROAD, SHARED, Aligned, Laid
 from witnessmark.verification.matching.stills import Moment, moment
 
 VERSION = "2"
@@ -22,6 +22,9 @@ _WORTHWHILE = 0.3
 #: A card has this share without detail (footage of cameras: up to .44; cards: from .61), lasts so
 #: many seconds at most, and is this share of either video at most.
 _DRAWN, _CARD_LONGEST, _CARD_PART = 0.5, 15.0, 0.6
+#: Agreement from which something drawn is the same: words that appear move for half a second, and
+#: nobody draws them twice as a camera films twice.
+_SAME_DRAWN = 0.9
 #: Shortest stretch, seconds.
 SHORTEST = 1.5
 
@@ -86,7 +89,7 @@ def match(query: Fingerprint, reference: Fingerprint) -> Match | None:
         placements += features
         footage = _gathered(footage, query, reference, features)
     cards = [each for each in footage if _card(each, query, reference)]
-    filmed = [each for each in footage if each not in cards]
+    filmed = [each for each in footage if each not in cards and each[1].same_footage]
     if filmed:
         return _matched("same_footage", filmed)
     return _scene(placements) if not cards else _matched("same_card", cards)
@@ -97,6 +100,11 @@ def _matched(relation: str, found: list[_Found]) -> Match:
     weights = [segment.query[1] - segment.query[0] for segment, _ in found]
     score = float(np.average([aligned.agreement for _, aligned in found], weights=weights))
     return Match(relation, min(1.0, score), tuple(segment for segment, _ in found))
+
+
+def _same_drawn(aligned: Aligned) -> bool:
+    """Whether the same thing was drawn, if it is a card."""
+    return aligned.drawn >= _DRAWN and aligned.agreement >= _SAME_DRAWN and aligned.breadth >= BROAD
 
 
 def _card(found: _Found, query: Fingerprint, reference: Fingerprint) -> bool:
@@ -147,7 +155,7 @@ def _same(query: Fingerprint, reference: Fingerprint, placement: Placement) -> I
     laid = Laid(query, reference, placement)
     for stretch in laid.stretches():
         aligned = _judged(laid, stretch, query, reference, placement)
-        if aligned is None or not aligned.same_footage:
+        if aligned is None or not (aligned.same_footage or _same_drawn(aligned)):
             continue
         line = aligned.stretch
         if line.end - line.start < SHORTEST:
