@@ -59,6 +59,8 @@ _BLOCKS, _BLOCK_CELLS, _LOOKS, _DETAIL, _BLOCK_LIKE = 6, 12, 16, 6.0, 0.5
 BROAD, _BROADER, _SURE = 0.45, 0.6, 0.75
 #: Agreement and breadth that need no closer look.
 _CLEAR = 0.85
+#: Share of the pictures with an inset from which it counts, of the cells from which it is meant.
+_MOSTLY = 0.5
 #: Pictures a second apart that are as like as this come from a camera that stands still.
 _FIXED = 0.6
 
@@ -122,6 +124,7 @@ class Laid:
         self.r_soft = _softened(reference.thumbs[columns], 1 / ratio)
         self.query = query.seconds[rows]
         self.reference = reference.seconds[columns]
+        self._insets = _inset(query, rows), _inset(reference, columns)
         self.q, inside = self.sampled(placement.matrix)
         self.inside = inside
         self.shared = float(inside.mean())
@@ -140,6 +143,8 @@ class Laid:
         there = matrix @ np.stack([x, y, np.ones_like(x)])
         margin = 0.5 / self.q_soft.shape[1]
         inside = np.all((there >= margin) & (there <= 1 - margin), axis=0)
+        for inset, place in zip(self._insets, (there, np.stack([x, y])), strict=True):
+            inside &= _beside(inset, place, inside)
         return _sampled(self.q_soft, there[:, inside]), inside
 
     def stretches(self) -> list[Stretch]:
@@ -253,6 +258,30 @@ def _near(fingerprint: Fingerprint, times: NDArray[np.float64], other: int) -> N
     ends = np.stack([marks[after - 1], marks[np.minimum(after, len(marks) - 1)]])
     near = np.flatnonzero(np.abs(ends - clock).min(axis=0) <= reach)
     return near[:: 1 + len(near) // _MOST]
+
+
+def _inset(fingerprint: Fingerprint, rows: NDArray[np.intp]) -> NDArray[np.float64] | None:
+    """Left, top, right, bottom of a picture within most of the pictures, 0 to 1."""
+    edges = fingerprint.inset_edges[rows]
+    some = edges.any(axis=1)
+    if some.mean() < _MOSTLY:
+        return None
+    return np.asarray(np.median(edges[some], axis=0) / 255.0)
+
+
+def _beside(
+    inset: NDArray[np.float64] | None, points: NDArray[np.float64], inside: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Which points (2 x p) to compare: beside an inset, that lies over something else; or in it.
+
+    An inset shows one thing and what it covers another, whatever agrees of either: a copy of the
+    one is compared without the other.
+    """
+    if inset is None:
+        return np.ones(points.shape[1], bool)
+    within = np.all((points >= inset[:2, None]) & (points <= inset[2:, None]), axis=0)
+    share = (within & inside).sum() / max(1, inside.sum())
+    return ~within if share < _MOSTLY else np.ones(points.shape[1], bool)
 
 
 def _voters(like: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
