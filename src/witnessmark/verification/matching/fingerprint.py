@@ -7,7 +7,8 @@ Layout, little-endian, version 3:
     "WMFP", version u16, width u16, height u16 (of the sampled picture), duration ms u32,
     samples n u32, keyframes m u32, side s of a thumbnail u16;
     n times ms u32; n full hashes 32 bytes; n inner hashes 32 bytes; n x 4 inner edges u8;
-    n inset hashes 32 bytes; n x 4 inset edges u8 (all 0: no inset); n contrasts u8; n x s x s luma u8; m sample numbers u32; m feature counts u16;
+    n inset hashes 32 bytes; n x 4 inset edges u8 (all 0: no inset); n x 4 edges between bars u8;
+    n contrasts u8; n x s x s luma u8; m sample numbers u32; m feature counts u16;
     for every feature: x u16, y u16; for every feature: 32 bytes, and 32 bytes mirrored.
 """
 
@@ -29,7 +30,7 @@ from witnessmark.verification.matching.borders import inner
 from witnessmark.verification.matching.decode import MAX_SAMPLES, Sample, Video
 from witnessmark.verification.matching.features import COUNT, Features, features
 from witnessmark.verification.matching.framehash import Hashes, distances, frame_hash, square
-from witnessmark.verification.matching.insets import Insets, shares
+from witnessmark.verification.matching.seams import Overlaid, shares
 
 VERSION = "3"
 #: Side of a thumbnail; that of a picture, of which there is only one, is larger.
@@ -58,6 +59,7 @@ class Fingerprint:
         edges: n x 4, left, top, right, bottom of the inner picture in 255ths.
         inset: n x 4 words, hash of a picture within the picture, 0 without one.
         inset_edges: n x 4, like `edges`; all 0 without one.
+        between: n x 4, like `edges`, of what lies between bars that were laid over it.
         contrast: n, standard deviation of the thumbnail; a flat picture has next to none.
         thumbs: n x s x s luma; s is 36, or 144 of a picture.
         keys: m sample numbers, rising.
@@ -73,6 +75,7 @@ class Fingerprint:
     edges: NDArray[np.uint8]
     inset: Hashes
     inset_edges: NDArray[np.uint8]
+    between: NDArray[np.uint8]
     contrast: NDArray[np.uint8]
     thumbs: NDArray[np.uint8]
     keys: NDArray[np.uint32]
@@ -96,7 +99,7 @@ class Fingerprint:
         points = [np.rint(each.points * 65535).astype("<u2").tobytes() for each in self.features]
         arrays = (
             self.times.astype("<u4"), self.full, self.inner, self.edges, self.inset,
-            self.inset_edges, self.contrast, self.thumbs, self.keys.astype("<u4"), counts,
+            self.inset_edges, self.between, self.contrast, self.thumbs, self.keys.astype("<u4"), counts,
         )  # fmt: skip
         tail = [each.tobytes() for f in self.features for each in (f.descriptors, f.mirrored)]
         return b"".join([head, *(each.tobytes() for each in arrays), *points, *tail])
@@ -124,6 +127,7 @@ class Fingerprint:
             "edges": take("u1", n, 4),
             "inset": take("<u8", n, 4),
             "inset_edges": take("u1", n, 4),
+            "between": take("u1", n, 4),
             "contrast": take("u1", n),
             "thumbs": take("u1", n, side, side),
             "keys": take("<u4", m),
@@ -187,7 +191,7 @@ class _Maker:
         self.shape = (1, 1)
         self._key_time = float("-inf")
         self._first: NDArray[np.uint8] | None = None
-        self._insets = Insets()
+        self._overlaid = Overlaid()
 
     def add(self, sample: Sample) -> None:
         picture = sample.luma
@@ -205,7 +209,7 @@ class _Maker:
         if self.rows and time <= self.rows[-1][0]:
             return
         self.rows.append((time, full, trimmed, edges, contrast, thumb))
-        self._insets.add(picture)
+        self._overlaid.add(picture)
         self._maybe_key(sample, full)
 
     def _maybe_key(self, sample: Sample, full: Hashes) -> None:
@@ -224,7 +228,7 @@ class _Maker:
         columns: list[Any] = list(zip(*self.rows, strict=True)) or [()] * 6
         times, full, trimmed, edges, contrast, thumbs = columns
         n, side = len(times), THUMB
-        inset, inset_edges = self._insets.made()
+        inset, inset_edges, between = self._overlaid.made()
         if n == 1 and self._first is not None:
             side = STILL_THUMB
             thumbs = cv2.resize(self._first, (side, side), interpolation=cv2.INTER_AREA)
@@ -238,6 +242,7 @@ class _Maker:
             edges=np.array(edges, np.uint8).reshape(n, 4),
             inset=inset,
             inset_edges=inset_edges,
+            between=between,
             contrast=np.array(contrast, np.uint8),
             thumbs=np.array(thumbs, np.uint8).reshape(n, side, side),
             keys=np.array(self.keys, np.uint32),

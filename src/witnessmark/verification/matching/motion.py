@@ -61,6 +61,8 @@ BROAD, _BROADER, _SURE = 0.45, 0.6, 0.75
 _CLEAR = 0.85
 #: Share of the pictures with an inset from which it counts, of the cells from which it is meant.
 _MOSTLY = 0.5
+#: A side of the reference this far within the query, of the query's side, has something beyond.
+_RIM = 0.015
 #: Pictures a second apart that are as like as this come from a camera that stands still.
 _FIXED = 0.6
 
@@ -125,6 +127,10 @@ class Laid:
         self.query = query.seconds[rows]
         self.reference = reference.seconds[columns]
         self._insets = _inset(query, rows), _inset(reference, columns)
+        self._between = [
+            np.median(each.between[some], axis=0) / 255.0
+            for each, some in ((query, rows), (reference, columns))
+        ]
         self.q, inside = self.sampled(placement.matrix)
         self.inside = inside
         self.shared = float(inside.mean())
@@ -143,8 +149,14 @@ class Laid:
         there = matrix @ np.stack([x, y, np.ones_like(x)])
         margin = 0.5 / self.q_soft.shape[1]
         inside = np.all((there >= margin) & (there <= 1 - margin), axis=0)
+        if len(self.q_soft) > 1:
+            inside &= _off_rim(matrix, x, y, self.q_soft.shape[1])
         for inset, place in zip(self._insets, (there, np.stack([x, y])), strict=True):
             inside &= _beside(inset, place, inside)
+        for box, place, cells in zip(
+            self._between, (there, np.stack([x, y])), (self.q_soft, self.r_soft), strict=True
+        ):
+            inside &= _within(box, place, 0.5 / cells.shape[1])
         return _sampled(self.q_soft, there[:, inside]), inside
 
     def stretches(self) -> list[Stretch]:
@@ -260,6 +272,25 @@ def _near(fingerprint: Fingerprint, times: NDArray[np.float64], other: int) -> N
     return near[:: 1 + len(near) // _MOST]
 
 
+def _off_rim(
+    matrix: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64], side: int
+) -> NDArray[np.bool_]:
+    """Which points of the reference do not lie on its rim, where the query goes on beyond it.
+
+    There a cell of the query (`side` each way) shows the page around, too.
+    """
+    apart = np.linalg.norm(matrix[:, :2], axis=0) * side
+    out = np.ones(len(x), bool)
+    for middle, away in (
+        ((0.0, 0.5), x * apart[0]), ((1.0, 0.5), (1 - x) * apart[0]),
+        ((0.5, 0.0), y * apart[1]), ((0.5, 1.0), (1 - y) * apart[1]),
+    ):  # fmt: skip
+        there = matrix @ np.array([*middle, 1.0])
+        if np.all((there > _RIM) & (there < 1 - _RIM)):
+            out &= away >= 1
+    return out
+
+
 def _inset(fingerprint: Fingerprint, rows: NDArray[np.intp]) -> NDArray[np.float64] | None:
     """Left, top, right, bottom of a picture within most of the pictures, 0 to 1."""
     edges = fingerprint.inset_edges[rows]
@@ -267,6 +298,15 @@ def _inset(fingerprint: Fingerprint, rows: NDArray[np.intp]) -> NDArray[np.float
     if some.mean() < _MOSTLY:
         return None
     return np.asarray(np.median(edges[some], axis=0) / 255.0)
+
+
+def _within(
+    box: NDArray[np.float64], points: NDArray[np.float64], margin: float
+) -> NDArray[np.bool_]:
+    """Which points (2 x p) lie between bars, and not on their seams."""
+    low = np.where(box[:2] > 0, box[:2] + margin, 0)
+    high = np.where(box[2:] < 1, box[2:] - margin, 1)
+    return np.asarray(np.all((points >= low[:, None]) & (points <= high[:, None]), axis=0))
 
 
 def _beside(

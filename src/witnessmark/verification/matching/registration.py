@@ -30,9 +30,8 @@ def registered(matrix: Floats, query: Picture, reference: Picture) -> Floats | N
     inside, outside = _pixels(reference.shape[0]), np.linalg.inv(_pixels(query.shape[0]))
     warp = (outside @ np.vstack([matrix, [0, 0, 1]]) @ inside)[:2].astype(np.float32)
     try:
-        everywhere = np.full(query.shape, 255, np.uint8)
         _, warp = cv2.findTransformECC(
-            reference, query, warp, cv2.MOTION_AFFINE, _STEPS, everywhere, 3
+            reference, query, warp, cv2.MOTION_AFFINE, _STEPS, _shown(matrix, query.shape), 3
         )
     except cv2.error:  # nothing in common, or not one step was possible
         return None
@@ -42,6 +41,14 @@ def registered(matrix: Floats, query: Picture, reference: Picture) -> Floats | N
         return None
     larger = float(np.linalg.det(found[:, :2]) / np.linalg.det(matrix[:, :2]))
     return found if 1 / _LARGER < larger < _LARGER else None
+
+
+def _shown(matrix: Floats, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """255 where the query shows the reference: a page around it would pull the edges in."""
+    corners = (matrix @ _CORNERS).T[[0, 1, 3, 2]] * shape[::-1] - 0.5
+    out = np.zeros(shape, np.uint8)
+    cv2.fillConvexPoly(out, np.rint(corners * 16).astype(np.int32), 255, shift=4)
+    return out
 
 
 def _pixels(side: int) -> Floats:
