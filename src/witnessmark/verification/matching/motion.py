@@ -122,8 +122,8 @@ class Laid:
         scale = float(np.abs(np.linalg.det(placement.matrix[:, :2])) ** 0.5)
         # How many cells of the query a cell of the reference covers there, each way.
         ratio = scale * query.thumbs.shape[1] / reference.thumbs.shape[1]
-        self.q_soft = _softened(query.thumbs[rows], ratio)
-        self.r_soft = _softened(reference.thumbs[columns], 1 / ratio)
+        self.q_soft = softened(query.thumbs[rows], ratio)
+        self.r_soft = softened(reference.thumbs[columns], 1 / ratio)
         self.query = query.seconds[rows]
         self.reference = reference.seconds[columns]
         self._insets = _inset(query, rows), _inset(reference, columns)
@@ -149,15 +149,14 @@ class Laid:
         there = matrix @ np.stack([x, y, np.ones_like(x)])
         margin = 0.5 / self.q_soft.shape[1]
         inside = np.all((there >= margin) & (there <= 1 - margin), axis=0)
-        if len(self.q_soft) > 1:
-            inside &= _off_rim(matrix, x, y, self.q_soft.shape[1])
+        inside &= _off_rim(matrix, x, y, self.q_soft.shape[1])
         for inset, place in zip(self._insets, (there, np.stack([x, y])), strict=True):
             inside &= _beside(inset, place, inside)
         for box, place, cells in zip(
             self._between, (there, np.stack([x, y])), (self.q_soft, self.r_soft), strict=True
         ):
             inside &= _within(box, place, 0.5 / cells.shape[1])
-        return _sampled(self.q_soft, there[:, inside]), inside
+        return sampled(self.q_soft, there[:, inside]), inside
 
     def stretches(self) -> list[Stretch]:
         """Lines of time along which what moves agrees."""
@@ -380,7 +379,7 @@ def _run(good: NDArray[np.bool_], core: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return out
 
 
-def _softened(thumbs: NDArray[np.uint8], scale: float) -> Floats:
+def softened(thumbs: NDArray[np.uint8], scale: float) -> Floats:
     """As coarse as being shown `scale` times larger in the other one calls for."""
     pictures = thumbs.astype(np.float32)
     side = pictures.shape[1]
@@ -398,7 +397,7 @@ def _softened(thumbs: NDArray[np.uint8], scale: float) -> Floats:
     return soft
 
 
-def _sampled(pictures: Floats, points: NDArray[np.float64]) -> Floats:
+def sampled(pictures: Floats, points: NDArray[np.float64]) -> Floats:
     """Values (n x p) between cells at `points` (2 x p, 0 to 1)."""
     side = pictures.shape[1]
     x, y = np.clip(points * side - 0.5, 0, side - 1)

@@ -21,17 +21,21 @@ _LARGER = 1.6
 _CORNERS = np.array([[0, 0, 1], [1, 0, 1], [0, 1, 1], [1, 1, 1]], float).T
 
 
-def registered(matrix: Floats, query: Picture, reference: Picture) -> Floats | None:
+def registered(
+    matrix: Floats, query: Picture, reference: Picture, shown: NDArray[np.bool_] | None = None
+) -> Floats | None:
     """`matrix` (2 x 3, reference to query, both from 0 to 1) made exact; None when it fails.
 
     Args:
         query, reference: square pictures, q x q and r x r, softened to one scale.
+        shown: q x q, where the query shows the reference; left out, where the matrix says so.
     """
+    mask = _shown(matrix, query.shape) if shown is None else shown.astype(np.uint8) * 255
     inside, outside = _pixels(reference.shape[0]), np.linalg.inv(_pixels(query.shape[0]))
     warp = (outside @ np.vstack([matrix, [0, 0, 1]]) @ inside)[:2].astype(np.float32)
     try:
         _, warp = cv2.findTransformECC(
-            reference, query, warp, cv2.MOTION_AFFINE, _STEPS, _shown(matrix, query.shape), 3
+            reference, query, warp, cv2.MOTION_AFFINE, _STEPS, mask, 3
         )
     except cv2.error:  # nothing in common, or not one step was possible
         return None
