@@ -28,9 +28,9 @@ _LEAST = 2.0
 #: Sides of an inset as a share of the picture's.
 _SHORT, _LONG = 0.14, 0.75
 #: Lines looked at in each direction, of each the longest stretches.
-_LINES = 14
+_LINES = 10
 #: Share of a side of an inset, and of the seam of a bar, that must stand out.
-_SEEN, _ACROSS = 0.6, 0.8
+_SEEN, _ACROSS = 0.75, 0.8
 #: Highest bar, of the picture's height.
 _BAR = 0.3
 
@@ -46,7 +46,9 @@ class Overlaid:
         self._seams = _Seams()
 
     def add(self, picture: Picture) -> None:
-        """The next picture; all are of one size."""
+        """The next picture."""
+        if self._held and self._held[-1].shape != picture.shape:  # a stream may change its size
+            self._settle()
         self._held.append(picture)
         self._seams.add(picture)
         if len(self._held) >= _TOGETHER:
@@ -63,7 +65,7 @@ class Overlaid:
     def _settle(self) -> None:
         """One place for all that are held."""
         some = len(self._held) > 1
-        inset, between = (self._seams.inset(), self._seams.between()) if some else (None, None)
+        inset, between = self._seams.found() if some else (None, None)
         for picture in self._held:
             whole = (0, 0, *picture.shape[::-1])
             self._bars.append(shares(between or whole, picture))
@@ -94,24 +96,11 @@ class _Seams:
             cv2.accumulate(steps, total)
         self._count += 1
 
-    def inset(self) -> Box | None:
-        """The rectangle of a picture within the picture, None without one."""
-        vertical, horizontal = self._standing()
-        return _rectangle(vertical, horizontal)
-
-    def between(self) -> Box | None:
-        """What lies between bars above and below, None without any."""
-        columns, rows = self._standing()
-        height, width = len(columns), len(rows)
-        seams = np.flatnonzero(rows.mean(axis=0) >= _ACROSS)
-        top = max((int(row) + 1 for row in seams if row + 1 <= _BAR * height), default=0)
-        bottom = min((int(row) + 1 for row in seams if row + 1 >= (1 - _BAR) * height), default=height)
-        return (0, top, width, bottom) if (top, bottom) != (0, height) else None
-
-    def _standing(self) -> tuple[Floats, Floats]:
-        """What stands out of columns (height x width - 1) and of rows (width x height - 1)."""
-        across, down = (each / max(1, self._count) for each in self._sums)
-        return _standing(across), _standing(np.ascontiguousarray(down.T))
+    def found(self) -> tuple[Box | None, Box | None]:
+        """The rectangle of a picture within the picture, and what lies between bars, if any."""
+        across, down = (each / self._count for each in self._sums)
+        columns, rows = _standing(across), _standing(np.ascontiguousarray(down.T))
+        return _rectangle(columns, rows), _between(rows)
 
 
 def _standing(steps: Floats) -> Floats:
@@ -121,8 +110,17 @@ def _standing(steps: Floats) -> Floats:
     around = np.maximum.reduce([steps[:, :-4], steps[:, 1:-3], steps[:, 3:-1], steps[:, 4:]])
     out[:, 2:-2] = (middle > around) & (middle >= _LEAST)
     # Between two columns the larger step is now here, now there.
-    out[:, :-1] = np.maximum(out[:, :-1], out[:, 1:])
+    out[:, 1:] = np.maximum(out[:, 1:], out[:, :-1])
     return out
+
+
+def _between(rows: Floats) -> Box | None:
+    """What lies between bars above and below, from rows (width x height - 1)."""
+    width, height = rows.shape[0], rows.shape[1] + 1
+    seams = np.flatnonzero(rows.mean(axis=0) >= _ACROSS) + 1
+    top = int(seams[seams <= _BAR * height].max(initial=0))
+    bottom = int(seams[seams >= (1 - _BAR) * height].min(initial=height))
+    return (0, top, width, bottom) if (top, bottom) != (0, height) else None
 
 
 def _rectangle(vertical: Floats, horizontal: Floats) -> Box | None:
@@ -135,7 +133,7 @@ def _rectangle(vertical: Floats, horizontal: Floats) -> Box | None:
     columns, rows = _lines(vertical), _lines(horizontal)
     x0, x1, y0, y1 = (each.ravel() for each in np.meshgrid(columns, columns, rows, rows))
     w, h = x1 - x0, y1 - y0
-    fits = (w >= _SHORT * width) & (w <= _LONG * width) & (h >= _SHORT * height) & (h <= _LONG * height)
+    fits = _sized(w / width) & _sized(h / height)
     x0, x1, y0, y1, w, h = (each[fits] for each in (x0, x1, y0, y1, w, h))
     if not len(x0):
         return None
@@ -154,12 +152,19 @@ def _rectangle(vertical: Floats, horizontal: Floats) -> Box | None:
 
 
 def _lines(standing: Floats) -> NDArray[np.intp]:
-    """Columns with the longest stretch that stands out."""
+    """Columns with the longest stretches that stand out; of neighbours, one."""
     gain = standing - 0.5
     run = np.zeros(standing.shape[1], np.float32)
     best = run.copy()
     for row in gain:
         run = np.maximum(run + row, 0)
         best = np.maximum(best, run)
-    longest = np.argsort(-best, kind="stable")[:_LINES]
-    return np.sort(longest[best[longest] >= 0.04 * len(standing)])
+    kept: list[int] = []
+    for line in np.argsort(-best, kind="stable")[: 4 * _LINES]:
+        if len(kept) < _LINES and all(abs(line - each) > 1 for each in kept):
+            kept.append(int(line))
+    return np.sort(np.array(kept, np.intp))
+
+
+def _sized(share: NDArray[np.floating]) -> NDArray[np.bool_]:
+    return np.asarray((share >= _SHORT) & (share <= _LONG))
