@@ -99,7 +99,8 @@ class Fingerprint:
         points = [np.rint(each.points * 65535).astype("<u2").tobytes() for each in self.features]
         arrays = (
             self.times.astype("<u4"), self.full, self.inner, self.edges, self.inset,
-            self.inset_edges, self.between, self.contrast, self.thumbs, self.keys.astype("<u4"), counts,
+            self.inset_edges, self.between, self.contrast, self.thumbs,
+            self.keys.astype("<u4"), counts,
         )  # fmt: skip
         tail = [each.tobytes() for f in self.features for each in (f.descriptors, f.mirrored)]
         return b"".join([head, *(each.tobytes() for each in arrays), *points, *tail])

@@ -34,9 +34,7 @@ def registered(
     inside, outside = _pixels(reference.shape[0]), np.linalg.inv(_pixels(query.shape[0]))
     warp = (outside @ np.vstack([matrix, [0, 0, 1]]) @ inside)[:2].astype(np.float32)
     try:
-        _, warp = cv2.findTransformECC(
-            reference, query, warp, cv2.MOTION_AFFINE, _STEPS, mask, 3
-        )
+        _, warp = cv2.findTransformECC(reference, query, warp, cv2.MOTION_AFFINE, _STEPS, mask, 3)
     except cv2.error:  # nothing in common, or not one step was possible
         return None
     full = np.vstack([warp.astype(float), [0, 0, 1]])

@@ -103,9 +103,7 @@ class _Laid:
     kept true moments of small pictures at an agreement of .47 and more; means, from .84.
     """
 
-    def __init__(
-        self, picture: Fingerprint, reference: Fingerprint, placement: Placement
-    ) -> None:
+    def __init__(self, picture: Fingerprint, reference: Fingerprint, placement: Placement) -> None:
         every = 1 + len(reference) // _HELD
         thumbs = reference.thumbs[::every]
         scale = float(np.abs(np.linalg.det(placement.matrix[:, :2])) ** 0.5)
@@ -130,12 +128,13 @@ class _Laid:
 
     def at(self, place: int, placement: Placement) -> Moment:
         """The picture against sample `place`, laid as they both say."""
-        best = self._judged(place, placement, placement.matrix)
-        matrix: NDArray[np.float64] | None = placement.matrix
+        matrix = placement.matrix
+        best = self._judged(place, placement, matrix)
         for _ in range(_CLOSER):
-            matrix = self._closer(place, matrix)
-            if matrix is None:
+            closer = self._closer(place, matrix)
+            if closer is None:
                 break
+            matrix = closer
             again = self._judged(place, placement, matrix)
             best = again if again.likeness > best.likeness else best
         return best
@@ -148,9 +147,7 @@ class _Laid:
         step = registered(_SAME, values.reshape(side, side), self.rows[place], shown)
         return None if step is None else matrix @ np.vstack([step, [0, 0, 1]])
 
-    def _judged(
-        self, place: int, placement: Placement, matrix: NDArray[np.float64]
-    ) -> Moment:
+    def _judged(self, place: int, placement: Placement, matrix: NDArray[np.float64]) -> Moment:
         time = float(self.times[place])
         values, inside = self.sampled(matrix)
         if inside.mean() < SHARED:
