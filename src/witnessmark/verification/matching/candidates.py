@@ -92,12 +92,12 @@ def _views(fingerprint: Fingerprint, step: int) -> list[_View]:
     there = np.flatnonzero(fingerprint.inset_edges[::step].any(axis=1))
     if len(there):
         boxes = fingerprint.inset_edges[::step][there] / 255.0
-        dull = _dull(fingerprint.thumbs[::step][there], boxes)
-        views.append(_View(fingerprint.inset[::step][there], seconds[there], dull, boxes))
+        flat = dull(fingerprint.thumbs[::step][there], boxes)
+        views.append(_View(fingerprint.inset[::step][there], seconds[there], flat, boxes))
     return views
 
 
-def _dull(thumbs: NDArray[np.uint8], boxes: Floats) -> NDArray[np.bool_]:
+def dull(thumbs: NDArray[np.uint8], boxes: Floats) -> NDArray[np.bool_]:
     """Whether pictures (n x s x s) are flat within boxes (n x 4)."""
     side = thumbs.shape[1]
     first = np.floor(boxes[:, :2] * side).astype(int)

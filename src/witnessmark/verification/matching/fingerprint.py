@@ -140,6 +140,7 @@ class Fingerprint:
         blocks = [(take("u1", int(c), 32), take("u1", int(c), 32)) for c in counts]
         take.end()
         _check_order(made["times"], made["keys"], n)
+        _check_boxes(made["edges"], made["between"], made["inset_edges"])
         pairs = tuple(Features(p, *d) for p, d in zip(points, blocks, strict=True))
         return cls(width=width, height=height, duration=duration, features=pairs, **made)
 
@@ -180,6 +181,13 @@ def _check_order(times: NDArray[np.uint32], keys: NDArray[np.uint32], n: int) ->
         raise _bad("is not in order of time")
     if len(keys) and keys[-1] >= n:
         raise _bad("points outside itself")
+
+
+def _check_boxes(*all_edges: NDArray[np.uint8]) -> None:
+    for edges in all_edges:
+        some = edges[edges.any(axis=1)]
+        if np.any(some[:, :2] >= some[:, 2:]):
+            raise _bad("has a box that holds nothing")
 
 
 class _Maker:
