@@ -16,7 +16,6 @@ from witnessmark.verification.matching.decode import Sample
 from witnessmark.verification.matching.fingerprint import make, of_file
 from witnessmark.verification.matching.framehash import distances
 from witnessmark.verification.matching.index import Index
-from witnessmark.verification.matching.registration import registered
 from witnessmark.verification.matching.seams import Overlaid
 
 #: Left, top, right, bottom of an inset in a picture of 480 x 270.
@@ -161,17 +160,18 @@ def test_insets_without_a_picture_in_them_have_nothing_in_common() -> None:
 
 
 def test_a_running_line_does_not_hide_a_copy(
-    clips: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Under a wide, fast line the rest moves too little to weigh as much."""
+    """A wide, fast line moves more than all the rest."""
     still = footage.synthetic(
         tmp_path / "still.mp4", seed=35, seconds=6.0, size=(480, 270), fixed_camera=True
     )
-    line = footage.texture(np.random.default_rng(9), 60, 3000)
+    line = footage.texture(np.random.default_rng(9), 80, 6000)[:76]
+    line[:, ::2] //= 2
 
     def under(number: int, picture: np.ndarray) -> np.ndarray:
         out = picture.copy()
-        out[-60:] = line[:, 16 * number : 16 * number + 480, None]
+        out[-76:] = line[:, 30 * number : 30 * number + 480, None]
         return out
 
     shown = enumerate(edits.steady(edits.frames(still), 25.0))
@@ -199,22 +199,6 @@ def test_the_index_finds_an_inset(
     index.add("inset", of(clips[0]))
     index.commit()
     assert [each.key for each in index.candidates(composed).ranked] == ["inset"]
-
-
-# --- laying ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("level", [10, 240])
-def test_a_page_around_does_not_pull_a_placement(level: int) -> None:
-    """The placement is exact; only the page beyond the picture could move it."""
-    picture = footage.texture(np.random.default_rng(6), 144, 144) // 3 + 60
-    reference = cv2.resize(picture, (36, 36), interpolation=cv2.INTER_AREA).astype(np.float32)
-    page = np.full((72, 72), float(level), np.float32)
-    page[18:54, 4:68] = cv2.resize(picture, (64, 36), interpolation=cv2.INTER_AREA)
-    matrix = np.array([[64 / 72, 0, 4 / 72], [0, 0.5, 0.25]])
-    found = registered(matrix, cv2.GaussianBlur(page, (0, 0), 0.8), reference)
-    assert found is not None
-    assert np.abs(found - matrix).max() < 0.02
 
 
 def test_a_channels_bars_lie_where_the_fingerprint_says(

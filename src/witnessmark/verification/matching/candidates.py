@@ -102,12 +102,11 @@ def dull(thumbs: NDArray[np.uint8], boxes: Floats) -> NDArray[np.bool_]:
     side = thumbs.shape[1]
     first = np.floor(boxes[:, :2] * side).astype(int)
     last = np.ceil(boxes[:, 2:] * side).astype(int)
-    return np.array(
-        [
-            float(thumb[t:b, lo:r].std()) < FLAT
-            for thumb, (lo, t), (r, b) in zip(thumbs, first, last, strict=True)
-        ]
-    )
+    spreads = [
+        float(thumb[t:b, lo:r].std())
+        for thumb, (lo, t), (r, b) in zip(thumbs, first, last, strict=True)
+    ]
+    return np.array(spreads) < FLAT
 
 
 def by_hash(query: Fingerprint, reference: Fingerprint) -> list[Placement]:

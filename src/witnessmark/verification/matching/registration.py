@@ -28,9 +28,10 @@ def registered(
 
     Args:
         query, reference: square pictures, q x q and r x r, softened to one scale.
-        shown: q x q, where the query shows the reference; left out, where the matrix says so.
+        shown: q x q, where the query shows anything; left out, everywhere.
     """
-    mask = _shown(matrix, query.shape) if shown is None else shown.astype(np.uint8) * 255
+    everywhere = np.ones(query.shape, bool)
+    mask = (everywhere if shown is None else shown).astype(np.uint8) * 255
     inside, outside = _pixels(reference.shape[0]), np.linalg.inv(_pixels(query.shape[0]))
     warp = (outside @ np.vstack([matrix, [0, 0, 1]]) @ inside)[:2].astype(np.float32)
     try:
@@ -43,14 +44,6 @@ def registered(
         return None
     larger = float(np.linalg.det(found[:, :2]) / np.linalg.det(matrix[:, :2]))
     return found if 1 / _LARGER < larger < _LARGER else None
-
-
-def _shown(matrix: Floats, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """255 where the query shows the reference: a page around it would pull the edges in."""
-    corners = (matrix @ _CORNERS).T[[0, 1, 3, 2]] * shape[::-1] - 0.5
-    out = np.zeros(shape, np.uint8)
-    cv2.fillConvexPoly(out, np.rint(corners * 16).astype(np.int32), 255, shift=4)
-    return out
 
 
 def _pixels(side: int) -> Floats:

@@ -28,10 +28,13 @@ _TOGETHER = 64
 _LEAST = 2.0
 #: Sides of an inset as a share of the picture's.
 _SHORT, _LONG = 0.14, 0.75
-#: Lines looked at in each direction, of each the longest stretches.
-_LINES = 10
+#: Lines looked at in each direction, with the longest stretches of which so much stands out: of
+#: long sides that are seen in part, and of short ones that are seen throughout.
+_LINES = ((24, 0.5), (16, 0.75))
 #: Share of a side of an inset, and of the seam of a bar, that must stand out.
 _SEEN, _ACROSS = 0.75, 0.8
+#: How far beyond its corners the sides of an inset are looked at, pixels.
+_BEYOND = 14
 #: Highest bar, of the picture's height.
 _BAR = 0.3
 
@@ -130,47 +133,74 @@ def _between(rows: Floats) -> Box | None:
 def _rectangle(vertical: Floats, horizontal: Floats) -> Box | None:
     """The best rectangle from columns (height x width - 1) and rows (width x height - 1)."""
     height, width = vertical.shape[0], horizontal.shape[0]
-    v_sums, h_sums = (
-        np.concatenate([np.zeros((1, s.shape[1]), np.float32), np.cumsum(s, axis=0)])
-        for s in (vertical, horizontal)
-    )
-    columns, rows = _lines(vertical), _lines(horizontal)
-    x0, x1, y0, y1 = (each.ravel() for each in np.meshgrid(columns, columns, rows, rows))
-    w, h = x1 - x0, y1 - y0
-    fits = _sized(w / width) & _sized(h / height)
-    x0, x1, y0, y1, w, h = (each[fits] for each in (x0, x1, y0, y1, w, h))
+    across, down = _pairs(_lines(vertical), width), _pairs(_lines(horizontal), height)
+    x0, x1 = np.repeat(across, len(down), axis=0).T
+    y0, y1 = np.tile(down, (len(across), 1)).T
     if not len(x0):
         return None
+    columns, rows = _Lines(vertical), _Lines(horizontal)
     sides = np.stack(
+        [columns.share(x0, y0, y1), columns.share(x1, y0, y1),
+         rows.share(y0, x0, x1), rows.share(y1, x0, x1)]
+    )  # fmt: skip
+    # What is shown in an inset has straight lines, too, that cut a smaller rectangle off it: its
+    # sides go on beyond its corners.
+    beyond = np.max(
         [
-            (v_sums[y1 + 1, x0] - v_sums[y0 + 1, x0]) / h,
-            (v_sums[y1 + 1, x1] - v_sums[y0 + 1, x1]) / h,
-            (h_sums[x1 + 1, y0] - h_sums[x0 + 1, y0]) / w,
-            (h_sums[x1 + 1, y1] - h_sums[x0 + 1, y1]) / w,
-        ]
+            np.minimum(lines.share(a, start, end), lines.share(b, start, end))
+            for lines, a, b, low, high in ((columns, x0, x1, y0, y1), (rows, y0, y1, x0, x1))
+            for start, end in ((low - _BEYOND, low - 2), (high + 2, high + _BEYOND))
+        ],
+        axis=0,
     )
-    # What is shown in an inset may have straight lines of its own: of equals, the larger one.
-    score = sides.min(axis=0) + 0.25 * sides.mean(axis=0) + 0.2 * w * h / (width * height)
-    best = int(score.argmax())
-    if sides[:, best].min() < _SEEN:
+    area = (x1 - x0) * (y1 - y0) / (width * height)
+    least = sides.min(axis=0)
+    score = least + 0.25 * sides.mean(axis=0) + 0.2 * area - 0.25 * beyond
+    best = int(np.where(least >= _SEEN, score, -1).argmax())
+    if least[best] < _SEEN:
         return None
     return int(x0[best]) + 1, int(y0[best]) + 1, int(x1[best]) + 1, int(y1[best]) + 1
 
 
+class _Lines:
+    """How much of stretches of lines stands out."""
+
+    def __init__(self, standing: Floats) -> None:
+        self._sums = np.concatenate(
+            [np.zeros((1, standing.shape[1]), np.float32), np.cumsum(standing, axis=0)]
+        )
+
+    def share(
+        self, line: NDArray[np.intp], start: NDArray[np.intp], end: NDArray[np.intp]
+    ) -> Floats:
+        """Of the pixels behind `start` up to `end` of each line; none lie outside the picture."""
+        last = len(self._sums) - 1
+        some = self._sums[np.clip(end + 1, 0, last), line]
+        return np.asarray((some - self._sums[np.clip(start + 1, 0, last), line]) / (end - start))
+
+
 def _lines(standing: Floats) -> NDArray[np.intp]:
-    """Columns with the longest stretches that stand out; of neighbours, one."""
-    gain = standing - 0.5
-    run = np.zeros(standing.shape[1], np.float32)
+    """Columns with the longest stretches that stand out."""
+    ranked = [
+        np.argsort(-_longest(standing - np.float32(share)), kind="stable")[:most]
+        for most, share in _LINES
+    ]
+    return np.unique(np.concatenate(ranked))
+
+
+def _longest(gain: Floats) -> Floats:
+    """The greatest sum of neighbours in each column."""
+    run = np.zeros(gain.shape[1], np.float32)
     best = run.copy()
     for row in gain:
         run = np.maximum(run + row, 0)
         best = np.maximum(best, run)
-    kept: list[int] = []
-    for line in np.argsort(-best, kind="stable")[: 4 * _LINES]:
-        if len(kept) < _LINES and all(abs(line - each) > 1 for each in kept):
-            kept.append(int(line))
-    return np.sort(np.array(kept, np.intp))
+    return best
 
 
-def _sized(share: NDArray[np.floating]) -> NDArray[np.bool_]:
-    return np.asarray((share >= _SHORT) & (share <= _LONG))
+def _pairs(lines: NDArray[np.intp], length: int) -> NDArray[np.intp]:
+    """Two lines (n x 2) as far apart as sides of an inset."""
+    first, last = (each.ravel() for each in np.meshgrid(lines, lines))
+    share = (last - first) / length
+    fits = (share >= _SHORT) & (share <= _LONG)
+    return np.stack([first[fits], last[fits]], axis=1)
