@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,6 +66,18 @@ def test_an_inset_is_found_to_the_pixel_and_hashed(count: int) -> None:
     alone = printed(list(wandering(2, count))).full
     assert (np.diag(distances(hashes, alone)) <= 40).all()
     assert (between == [0, 0, 255, 255]).all()
+
+
+def test_a_line_within_an_inset_does_not_cut_it_short() -> None:
+    """The upper seam is seen in part, a shelf across the inset altogether."""
+    left, top, right, _ = BOX
+    pictures = inlaid(24)
+    for picture in pictures:
+        picture[top + 30 : top + 33, left:right] = 255
+        hidden = slice(left + 70, left + 96)
+        picture[top - 8 : top, hidden] = picture[top, hidden]
+    _, insets, _ = overlaid(pictures)
+    assert np.abs(insets / 255 * [480, 270, 480, 270] - BOX).max() <= 3
 
 
 def test_plain_footage_has_neither_inset_nor_bars() -> None:
@@ -146,17 +159,35 @@ def test_what_shares_nothing_with_a_composition_stays_nothing(
     assert match(other, composed) is None
 
 
-def test_insets_without_a_picture_in_them_have_nothing_in_common() -> None:
-    """Two channels with the same dark box in a corner: its hash is that of coding noise."""
-    dark = []
-    for seed in (41, 42):
-        pictures = list(wandering(seed, 40))
-        for picture in pictures:
-            picture[BOX[1] : BOX[3], BOX[0] : BOX[2]] = 12
-            picture[BOX[1] + 20, BOX[0] + 20] = 14
-        dark.append(printed(pictures))
-    assert all(each.inset_edges.any() for each in dark)
-    assert candidates.by_hash(*dark) == []
+def test_an_inset_is_placed_by_its_hash(clips: tuple[Path, Path], composed: Fingerprint) -> None:
+    """Features place it as well here; of small or poor ones there are too few."""
+    left, top, right, bottom = np.median(composed.inset_edges, axis=0) / 255
+    placed = candidates.by_hash(composed, of(clips[0]))[0].matrix
+    assert np.allclose(placed, [[right - left, 0, left], [0, bottom - top, top]], atol=0.01)
+
+
+def test_what_an_inset_covers_is_compared_beside_it(
+    clips: tuple[Path, Path], composed: Fingerprint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    background = of(clips[1])
+    with_it = match(composed, background)
+    monkeypatch.setattr(motion, "_beside", lambda _, points, __: np.ones(points.shape[1], bool))
+    without = match(composed, background)
+    assert with_it is not None
+    assert without is not None
+    assert with_it.score > without.score + 0.08
+
+
+@pytest.mark.parametrize(("level", "placed"), [(1, 1), (0, 0)], ids=["picture", "dark"])
+def test_dark_insets_have_nothing_in_common(level: int, placed: int) -> None:
+    """The hash of an empty box is that of coding noise, the same on every channel."""
+    one, other = printed(inlaid(40, covered=41)), printed(inlaid(40, covered=42, shown=3))
+    left, top, right, bottom = (each * 36 // 255 for each in one.inset_edges[0].astype(int))
+    thumbs = one.thumbs.copy()
+    thumbs[:, top : bottom + 1, left : right + 1] *= np.uint8(level)
+    assert other.inset_edges.any()
+    one = dataclasses.replace(one, inset=other.inset, thumbs=thumbs)
+    assert len(candidates.by_hash(one, other)) == placed
 
 
 def test_a_running_line_does_not_hide_a_copy(
