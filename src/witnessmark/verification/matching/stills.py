@@ -152,9 +152,9 @@ class _Laid:
         values, inside = self.sampled(matrix)
         if inside.mean() < SHARED:
             return Moment(time, 0.0, 0.0, 0.0, 1.0, placement.transform)
-        rows, spread = self.flat[:, inside], float(values[inside].std())
-        q, r = unit(centred(values[None, inside]))[0], unit(centred(rows[place : place + 1]))[0]
-        shown = unit(centred(rows[:: 1 + len(rows) // _MOST]))
+        q = unit(centred(values[None, inside]))[0]
+        r = unit(centred(self.flat[None, place, inside]))[0]
+        shown = unit(centred(self.flat[:: 1 + len(self.flat) // _MOST, inside]))
         background = np.median(shown, axis=0)
         rest_q, rest_r = q - background, r - background
         scale = float(np.sqrt((rest_q**2).sum() * (rest_r**2).sum()))
@@ -163,7 +163,7 @@ class _Laid:
             agreement=float(rest_q @ rest_r) / scale if scale > 0 else 0.0,
             likeness=float(q @ r),
             # Rows are of unit length, so that a row's mean square is its spread squared.
-            energy=float((rest_q**2).sum()) * spread**2,
+            energy=float((rest_q**2).sum()) * float(values[inside].std()) ** 2,
             fixed=float((shown @ unit(shown.mean(axis=0, keepdims=True)).T).mean()) ** 2,
             transform=placement.transform,
         )
