@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import sys
 import tempfile
@@ -34,12 +35,21 @@ PARTS: dict[str, Callable[[Path], list[Row]]] = {
 LONG: dict[str, Callable[[Path], list[Row]]] = {"page5": page.page_with_five}
 
 
-def main(names: list[str]) -> None:
+def main(arguments: list[str]) -> None:
+    parts = PARTS | LONG
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description=__doc__, epilog="example: python -m bench searching"
+    )
+    parser.add_argument(
+        "name", nargs="*", choices=("all", *parts), default="all", metavar="NAME",
+        help=", ".join(parts),
+    )  # fmt: skip
+    asked = parser.parse_args(arguments).name
     rows: list[Row] = []
-    for name in names or PARTS:
+    for name in PARTS if "all" in asked else asked:
         place = Path(tempfile.mkdtemp(prefix="bench-", dir=Path.cwd()))
         try:
-            for row in (PARTS | LONG)[name](place):
+            for row in parts[name](place):
                 rows.append(row)
                 print(row, flush=True)
         finally:

@@ -31,7 +31,7 @@ def fetch(package: str, wanted: Mapping[str, str], folder: Path) -> bool:
         place = Path(temporary)
         try:
             _CLIENTS[kind](name, place)
-        except (subprocess.CalledProcessError, FileNotFoundError) as error:
+        except (subprocess.SubprocessError, FileNotFoundError) as error:
             print(f"{package} could not be fetched, its clips are left out: {error}")
             return False
         for inside, outside in wanted.items():

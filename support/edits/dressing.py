@@ -5,14 +5,11 @@ Each function here draws once and gives back what to do to every picture: `chang
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 
-from support.edits.video import Picture, resized
+from support.edits.video import Change, Picture, resized
 
-Change = Callable[[Picture, int], Picture]
 Random = np.random.Generator
 
 _WORDS = (

@@ -15,9 +15,19 @@ import av
 import cv2
 import numpy as np
 
-from support.edits import dressing, pictures
-from support.edits.dressing import Change, Random
-from support.edits.video import Picture, fitted, frames, pace, resized, steady, write
+from support.edits import dressing, fixed, pictures
+from support.edits.dressing import Random
+from support.edits.video import (
+    Change,
+    Picture,
+    changed,
+    fitted,
+    frames,
+    pace,
+    resized,
+    steady,
+    write,
+)
 
 
 class Clock(NamedTuple):
@@ -54,11 +64,9 @@ def _whole(path: Path) -> Clock:
 
 
 def _changed(
-    source: Path, out: Path, change: Change, *, fps: float = 0, bit_rate: int = 0, crf: int = 26
+    source: Path, out: Path, change: Change, *, fps: float = 0, crf: int = 26, bit_rate: int = 0
 ) -> Clock:
-    fps = fps or pace(source)
-    made = (change(picture, tick) for tick, picture in enumerate(steady(frames(source), fps)))
-    write(out, made, fps, bit_rate=bit_rate, crf=crf)
+    changed(source, out, change, fps=fps, crf=crf, bit_rate=bit_rate)
     return _whole(source)
 
 
@@ -76,7 +84,8 @@ def low_bitrate(source: Path, out: Path, rng: Random) -> Clock:
 
 def small(source: Path, out: Path, rng: Random) -> Clock:
     del rng
-    return _changed(source, out, _still(pictures.small_picture))
+    fixed.small(source, out)
+    return _whole(source)
 
 
 def grey(source: Path, out: Path, rng: Random) -> Clock:
@@ -91,14 +100,14 @@ def blur(source: Path, out: Path, rng: Random) -> Clock:
 
 def frame_rate(source: Path, out: Path, rng: Random, *, fps: float) -> Clock:
     del rng
-    return _changed(source, out, lambda p, _: p, fps=fps)
+    fixed.frame_rate(source, out, fps=fps)
+    return _whole(source)
 
 
 def speed(source: Path, out: Path, rng: Random, *, rate: float) -> Clock:
     """Plays `rate` times as fast, at the old number of pictures a second."""
     del rng
-    fps = pace(source)
-    write(out, steady(frames(source, speed=rate), fps), fps)
+    fixed.speed(source, out, rate=rate)
     return Clock(0.0, rate, length(source) / rate)
 
 
@@ -107,7 +116,7 @@ def excerpt(source: Path, out: Path, rng: Random) -> Clock:
     fps, whole = pace(source), length(source)
     kept = max(3.0, whole * rng.uniform(0.4, 0.6))
     start = round(rng.uniform(0, whole - kept) * fps) / fps
-    write(out, steady(frames(source, start=start, end=start + kept), fps), fps)
+    fixed.excerpt(source, out, start=start, end=start + kept)
     return Clock(start, 1.0, min(kept, whole - start))
 
 
@@ -162,7 +171,8 @@ def letterbox(source: Path, out: Path, rng: Random, *, ink: str) -> Clock:
 
 def mirror(source: Path, out: Path, rng: Random) -> Clock:
     del rng
-    return _changed(source, out, _still(pictures.mirror))
+    fixed.mirror(source, out)
+    return _whole(source)
 
 
 def rotate(source: Path, out: Path, rng: Random, *, quarters: int) -> Clock:
@@ -219,22 +229,13 @@ def picture_in_picture(source: Path, out: Path, rng: Random, *, behind: Path) ->
 
 def compilation(sources: Sequence[Path], out: Path, rng: Random) -> list[Clock]:
     """Three to four seconds of each, one after the other, in one size; a clock for each."""
-    fps, size, clocks = 25.0, (640, 360), []
+    fps, clocks = fixed.COMPILED, []
     for source in sources:
         kept = rng.uniform(3.0, 4.0)
         start = rng.uniform(0, length(source) - kept)
         clocks.append(Clock(round(start * fps) / fps, 1.0, round(kept * fps) / fps))
-    write(
-        out,
-        (
-            pictures.boxed(picture, *size)
-            for source, clock in zip(sources, clocks, strict=True)
-            for picture in steady(
-                frames(source, start=clock.start, end=clock.start + clock.length), fps
-            )
-        ),
-        fps,
-    )
+    parts = zip(sources, clocks, strict=True)
+    fixed.compilation([(path, at.start, at.start + at.length) for path, at in parts], out)
     return clocks
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
 Timed = Iterator[tuple[float, Picture]]
+#: What to do to a picture that is shown at this tick.
+Change = Callable[[Picture, int], Picture]
 
 
 def frames(
@@ -71,6 +73,15 @@ def write(
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return out
+
+
+def changed(
+    source: Path, out: Path, change: Change, *, fps: float = 0, crf: int = 26, bit_rate: int = 0
+) -> Path:
+    """Writes every picture of `source` as `change` makes it; at its own pace without `fps`."""
+    fps = fps or pace(source)
+    made = (change(picture, tick) for tick, picture in enumerate(steady(frames(source), fps)))
+    return write(out, made, fps, crf=crf, bit_rate=bit_rate)
 
 
 def fitted(picture: Picture, side: int) -> Picture:

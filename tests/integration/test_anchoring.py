@@ -16,24 +16,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from support import authority as authorities
-from support import calendar as calendars
 from support import proxy, stamping
 from support.authority import Authority
 from support.calendar import Calendar
-from support.forge import ots
 from tests.conftest import ROOT
 from tests.integration.test_collecting import collect
-from tests.integration.test_packages import collect_sheet, sheet_rows
 from tests.unit.anchoring.test_http import saying
-from tests.unit.checker.subject import check as checker
 from witnessmark import settings
 from witnessmark.anchoring.http import Door
-from witnessmark.archive import Archive, anchoring, backing_up, checking, outside, restoring, stamps
+from witnessmark.archive import Archive, anchoring, checking, stamps
 from witnessmark.archive.stamps import Outcome
-from witnessmark.cli.app import app
 from witnessmark.errors import BadInput, BadStamp, Refused
 from witnessmark.model import AnchorFailed, AnchorReceived
 from witnessmark.model.statement import Sha256, Token
@@ -293,104 +287,6 @@ def test_a_stamp_is_covered_by_one_by_another_hash_before_its_own_ages(
     assert checking.check(archive).problems == []
 
 
-# --- OpenTimestamps ------------------------------------------------------------------------------
-
-
-def test_a_promise_is_never_a_time(archive: Archive, calendar: Calendar) -> None:
-    name(archive, calendar=calendar)
-    assert states(go(archive)) == ["pending"]
-    stands = anchoring.newest(archive)
-    assert (stands.state, stands.at, stands.by) == ("pending", None, ("calendar",))
-    assert "unanchored since" in str(stands)
-    assert states(go(archive)) == ["no_block_yet", "nothing_new"]
-    calendar.mine()
-    assert states(go(archive)) == ["needs_headers", "nothing_new"]
-    assert [row.state for row in archive.queries.anchors()] == ["pending"]
-
-
-def test_a_calendar_is_not_pressed(archive: Archive, calendar: Calendar) -> None:
-    """A scheduler asks for a block once in an hour, at most."""
-    name(archive, calendar=calendar)
-    go(archive)
-    now = datetime.now(UTC)
-    for minutes, asked in ((0, 2), (20, 2), (59, 2), (61, 3)):
-        go(archive, due=True, now=now + timedelta(minutes=minutes))
-        assert len(calendar.asked) == asked
-
-
-@pytest.mark.parametrize("by_file", [True, False])
-def test_a_promise_that_was_kept(
-    archive: Archive, calendar: Calendar, tmp_path: Path, by_file: bool
-) -> None:
-    name(archive, calendar=calendar)
-    go(archive)
-    news(archive, tmp_path)
-    go(archive)
-    height = calendar.mine(moment=1_800_000_000)
-    calendar.mine()
-    if by_file:
-        calendars.write_headers(calendar, archive.folder / "headers.txt")
-        name(archive, calendar=calendar, headers="headers.txt")
-    else:
-        name(archive, calendar=calendar, headers_url=calendar.url)
-    assert states(go(archive)) == ["confirmed", "confirmed", "nothing_new"]
-    rows = archive.queries.anchors()
-    assert [(r.state, r.height, r.time) for r in rows] == [
-        ("confirmed", height, "2027-01-15T08:00:00Z")
-    ] * 2
-    assert len({r.size for r in rows}) == 2
-    assert len(said(archive, AnchorReceived)) == 4
-    checked = checking.check(archive)
-    assert (checked.problems, checked.notes) == ([], [])
-    if not by_file:  # they were kept in a place that can be lost
-        (archive.derived / "headers.txt").write_text("block 5")
-        assert len(checking.check(archive).notes) == 2
-    assert archive.rebuild()[1]
-
-
-@pytest.mark.parametrize(("mood", "reason"), [("wrong_root", "wrong_block"), ("no_work", "header")])
-def test_blocks_that_do_not_hold(
-    archive: Archive, calendar: Calendar, mood: str, reason: str
-) -> None:
-    name(archive, calendar=calendar, headers_url=calendar.url)
-    go(archive)
-    calendar.mood = mood
-    calendar.mine()
-    assert states(go(archive)) == [reason, "nothing_new"]
-    assert [row.state for row in archive.queries.anchors()] == ["pending"]
-    assert not stamps.headers(archive)  # a lie is not kept
-
-
-def test_a_promise_does_not_lead_us_elsewhere(archive: Archive, calendar: Calendar) -> None:
-    """The address inside a proof is not followed: only the calendar of the settings is asked."""
-    calendar.mood = "elsewhere"
-    name(archive, calendar=calendar)
-    go(archive)
-    calendar.mood = ""
-    assert states(go(archive)) == ["no_block_yet", "nothing_new"]
-    assert calendar.asked[-1].startswith("GET /timestamp/")
-
-
-def test_a_calendar_that_names_many_blocks(archive: Archive, calendar: Calendar) -> None:
-    """One answer must not send us to the service of headers for days."""
-    name(archive, calendar=calendar, headers_url=calendar.url)
-    go(archive)
-    one = ots.block(calendar.mine())
-    heights = [calendar.mine() for _ in range(40)]
-    many = ots.fork(one, *(ots.block(height) for height in heights))
-    calendar.ways = {value: way.replace(one, many) for value, way in calendar.ways.items()}
-    go(archive)
-    asked = [each for each in calendar.asked if "/block-height/" in each]
-    assert len(asked) == 16
-
-
-@pytest.mark.parametrize("mood", ["garbage", "deep"])
-def test_a_calendar_that_gives_no_proof(archive: Archive, calendar: Calendar, mood: str) -> None:
-    calendar.mood = mood
-    assert states(go(name(archive, calendar=calendar))) == ["malformed"]
-    assert not archive.queries.anchors()
-
-
 # --- looking again -------------------------------------------------------------------------------
 
 
@@ -514,106 +410,3 @@ def test_the_whole_command_goes_through_the_proxy(
         assert {each.partition(":")[0] for each in running.asked} == set(running.routes)
         assert running.taken == len(running.asked) == len(first.asked) + len(calendar.asked)
     assert {row.via for row in archive.queries.anchors()} == {"proxy"}
-
-
-# --- what people see -----------------------------------------------------------------------------
-
-
-def test_where_an_item_is_shown(
-    archive: Archive, first: Authority, second: Authority, tmp_path: Path
-) -> None:
-    def program(*words: str, code: int = 0) -> str:
-        done = CliRunner().invoke(app, [*words, "-a", str(archive.folder)])
-        assert done.exit_code == code, done.output
-        return done.stdout
-
-    news(archive, tmp_path)
-    found = archive.queries.objects()[0]
-    since = archive.journal.entry(found.entry).entry.at
-    assert f"unanchored since {since}" in program("show", found.sha256)
-    assert f"unanchored since {since}" in program("show", str(found.entry))
-    assert "unanchored since" in program("status")
-    assert "name at least 2" in program("status")
-    name(archive, first)
-    assert "first: checkpoint of" in program("anchor")
-    assert "name at least 2" in program("anchor", "--due")
-    name(archive, first, second)
-    assert "second: checkpoint of" in program("anchor")
-    at = min(row.time or "" for row in archive.queries.anchors())
-    assert f"anchored by first, second, at {at}" in program("show", found.sha256)
-    shown = json.loads(program("show", found.sha256, "--json"))
-    assert shown["anchor"]["by"] == ["first", "second"]
-    assert (shown["anchor"]["state"], shown["anchor"]["at"]) == ("anchored", at)
-    assert json.loads(program("show", str(found.entry), "--json"))["anchor"]["at"] == at
-    status = json.loads(program("status", "--json"))
-    assert (status["anchored"], status["anchor"]["at"]) == (True, at)
-    assert "2 stamps from outside" in program("check")
-    second.mood = "stranger"
-    news(archive, tmp_path, 2)
-    out = program("anchor", code=1)
-    assert "! second: The stamp leads to no certificate that is pinned here. [untrusted]" in out
-    assert "! second gave no stamp when asked last: untrusted (entry " in program("status")
-    second.mood = ""
-    assert "second: checkpoint of" in program("anchor")
-    assert json.loads(program("status", "--json"))["anchor_failures"] == []
-    assert "--request" in program("anchor", "--help")
-
-
-def test_the_command_says_what_to_do(archive: Archive, first: Authority) -> None:
-    name(archive, first)
-    (archive.folder / "first.pem").unlink()
-    done = CliRunner().invoke(app, ["anchor", "-a", str(archive.folder)])
-    assert done.exit_code == 1
-    assert "[no_roots]\n  Put them beside archive.toml" in done.stdout
-    assert not first.asked
-
-
-def test_waiting_a_while_is_for_a_scheduler(archive: Archive) -> None:
-    """Not silently ignored: who asks by hand is not kept waiting, and is told."""
-    done = CliRunner().invoke(app, ["anchor", "--spread", "5", "-a", str(archive.folder)])
-    assert done.exit_code == 2
-    assert "goes with" in done.output
-
-
-def test_the_sheet_says_how_each_row_stands(
-    archive: Archive, first: Authority, tmp_path: Path
-) -> None:
-    collect_sheet(archive, tmp_path / "sheet.csv", "link\nhttp://e.x/1\n")
-    go(name(archive, first))
-    collect_sheet(archive, tmp_path / "sheet.csv", "link\nhttp://e.x/1\nhttp://e.x/2\n")
-    headers, *rows = sheet_rows(archive)
-    states = [row[headers.index("witnessmark_anchor")].split(" ")[0] for row in rows]
-    assert states == ["anchored", "unanchored"]
-
-
-def test_what_a_package_gets(
-    archive: Archive, first: Authority, second: Authority, calendar: Calendar
-) -> None:
-    first.name, second.name = "The First", "the-first"
-    covered = size(archive)
-    go(name(archive, first, second, calendar=calendar))
-    (found,), left_out = outside.earlier(archive, [], [])
-    assert not left_out
-    assert (found.size, sorted(found.stamps)) == (
-        covered,
-        ["calendar.ots", "the-first-2.tsr", "the-first.tsr"],
-    )
-    for each in found.stamps:
-        assert checker.is_known_file(f"data/checkpoints/{covered}/{each}")
-    (archive.folder / "The First.pem").write_bytes(second.roots.read_bytes())
-    (found,), (problem,) = outside.earlier(archive, [], [])
-    assert sorted(found.stamps) == ["calendar.ots", "the-first.tsr"]
-    assert "The First over the checkpoint" in problem
-
-
-def test_a_backup_takes_along_what_is_pinned(
-    archive: Archive, first: Authority, tmp_path: Path
-) -> None:
-    go(name(archive, first))
-    backing_up.backup(archive, tmp_path / "backup")
-    with Archive.open(tmp_path / "backup") as copy:
-        checked = checking.check(copy)
-        assert (checked.problems, checked.notes, checked.anchors) == ([], [], 1)
-        assert states(go(copy)) == ["nothing_new"]
-    restoring.restore(tmp_path / "backup", tmp_path / "again")
-    assert (tmp_path / "again" / "first.pem").read_bytes() == first.roots.read_bytes()

@@ -13,6 +13,7 @@ from support import edits, footage
 from tests.integration.test_collecting import collect
 from tests.integration.test_examining import answering, said, three_files
 from witnessmark.archive import Archive, batch, checking, comparing, matching
+from witnessmark.archive.tally import TRIES
 from witnessmark.model import FindingRecorded, LinkFound, LinkSegment
 from witnessmark.model.statement import Sha256, Token
 from witnessmark.ports import ObjectRow, Outcome, Result, Task
@@ -179,7 +180,7 @@ def test_a_pair_that_cannot_be_compared_stops_no_other(
             patch,
             lambda task: Outcome(task.key, failure=failure) if (a, b) in pairs_of(task) else None,
         )
-        for attempt in range(matching.TRIES):
+        for attempt in range(TRIES):
             tally = matching.match(archive)
             assert (tally.compared, tally.pairs_failed) == (0 if attempt else 2, 1)
             assert tally.due == tally.compared + tally.pairs_failed + tally.given_up

@@ -4,103 +4,38 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Collection, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from witnessmark.archive import comparing
 from witnessmark.archive.archive import Archive
-from witnessmark.archive.batch import FAILURES, NONSENSE, Advance, Batch, inconclusive, nothing
-from witnessmark.errors import BadInput, BadRecord
+from witnessmark.archive.batch import NONSENSE, Advance, nothing
+from witnessmark.archive.fingerprinting import Kind, fingerprint_all
+from witnessmark.archive.pairing import (
+    Chosen,
+    End,
+    Link,
+    Matcher,
+    Pair,
+    Verdict,
+    all_pairs,
+    compare_all,
+)
+from witnessmark.archive.tally import Tally
+from witnessmark.errors import BadRecord
 from witnessmark.model import Attachment, Json, LinkFound, ReferenceMatched
 from witnessmark.model.statement import Sha256, Token
-from witnessmark.ports import ObjectRow, Outcome, Task
+from witnessmark.ports import ObjectRow, Result
 from witnessmark.record.canonical import canonical
-from witnessmark.stores.durable import write_file
 from witnessmark.verification import matching
 from witnessmark.verification.matching import card
 
 _NO_PICTURE = "no picture could be decoded"
-_CHECK = ("fingerprint", matching.VERSION)
-#: A pair that failed so often is not tried again by this matcher.
-TRIES = 3
 #: Up to so many objects all pairs are compared; of more, those that the search index finds alike.
 #: Two hundred make 19,900 pairs, at most half an hour for one core.
 ALL_PAIRS = 200
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class End:
-    """One side of a pair: an object's fingerprint, or one that somebody claims.
-
-    Attributes:
-        entry: of the object, or of the first claim.
-        name: SHA-256 of the object, or of the claimed fingerprint.
-    """
-
-    entry: int
-    name: str
-    claimed: bool = False
-
-    def path(self, archive: Archive) -> Path:
-        """Where the fingerprint lies."""
-        return (
-            archive.blobs.path(self.name) if self.claimed else fingerprint_path(archive, self.name)
-        )
-
-
-#: The second one may be claimed.
-Pair = tuple[End, End]
-
-
-@dataclasses.dataclass(slots=True)
-class Tally:
-    """What became of every object and of every pair that was due; both sums hold.
-
-    Attributes:
-        objects: = held + fingerprints + failed + failed_before.
-        held: had a fingerprint.
-        fingerprints: got one now.
-        failed, failed_before: none could be made, now or earlier; findings say why.
-        due: pairs = compared + pairs_failed + given_up.
-        relations: relation to the number of pairs, `none` for nothing in common.
-        pairs_failed: could not be compared now; tried again, up to `TRIES` times.
-        given_up: failed too often before.
-        links: entries that came of it; a link that was there already is none.
-        left_off: candidates of the search index that were too many to compare.
-        only_flat: objects of nothing but black or even pictures, which no search finds.
-        reasons: why objects and pairs failed, to how many.
-    """
-
-    objects: int = 0
-    held: int = 0
-    fingerprints: int = 0
-    failed: int = 0
-    failed_before: int = 0
-    due: int = 0
-    relations: dict[str, int] = dataclasses.field(default_factory=dict)
-    pairs_failed: int = 0
-    given_up: int = 0
-    links: int = 0
-    left_off: int = 0
-    only_flat: int = 0
-    reasons: dict[str, int] = dataclasses.field(default_factory=dict)
-
-    @property
-    def compared(self) -> int:
-        return sum(self.relations.values())
-
-    def because(self, reason: str) -> None:
-        self.reasons[reason] = self.reasons.get(reason, 0) + 1
-
-    def came_to(self, relation: str) -> None:
-        self.relations[relation] = self.relations.get(relation, 0) + 1
-
-    def members(self) -> dict[str, Json]:
-        """For scripts."""
-        return {**dataclasses.asdict(self), "pairs": self.compared}
 
 
 def match(archive: Archive, on_progress: Advance = nothing) -> Tally:
@@ -109,15 +44,7 @@ def match(archive: Archive, on_progress: Advance = nothing) -> Tally:
     All of it in workers; a hostile file or fingerprint costs its own object or pair.
     """
     tally = Tally()
-    rows = archive.queries.objects(("video", "picture"))
-    gone = archive.queries.disposed()
-    rows = [row for row in rows if row.sha256 not in gone]
-    due = {row.sha256 for row in archive.queries.unexamined(*_CHECK)}
-    there = [row for row in rows if _is_there(archive, row.sha256)]
-    missing = [row for row in rows if row.sha256 in due and row not in set(there)]
-    tally.objects, tally.held = len(rows), len(there)
-    tally.failed_before = len(rows) - len(there) - len(missing)
-    there += _fingerprint(archive, missing, tally, on_progress)
+    there = fingerprint_all(archive, _KIND, tally, on_progress)
     _compare_all(archive, there, tally, on_progress)
     return tally
 
@@ -125,113 +52,33 @@ def match(archive: Archive, on_progress: Advance = nothing) -> Tally:
 # --- fingerprints --------------------------------------------------------------------------------
 
 
+def _made(result: Result) -> matching.Fingerprint | str:
+    data = result.blobs.get("fingerprint", b"")
+    return matching.Fingerprint.decode(data) if data else _NO_PICTURE
+
+
+_KIND = Kind(
+    name="fingerprint",
+    version=matching.VERSION,
+    module=comparing.MODULE,
+    objects=("video", "picture"),
+    magic=b"WMFP",
+    decode=matching.Fingerprint.decode,
+    made=_made,
+)
+
+
 def fingerprint_path(archive: Archive, sha256: str) -> Path:
     """Where the fingerprint of an object lies, once it is made."""
-    folder = archive.derived / "fingerprints" / matching.VERSION / sha256[:2]
-    return folder / sha256
+    return _KIND.path(archive, sha256)
 
 
 def held_fingerprint(archive: Archive, sha256: str) -> matching.Fingerprint | None:
     """The fingerprint that is there; a file that is none is removed, to be made again."""
-    path = fingerprint_path(archive, sha256)
-    try:
-        return matching.Fingerprint.decode(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except BadInput:
-        path.unlink()
-        return None
-
-
-def _is_there(archive: Archive, sha256: str) -> bool:
-    """Whether a file is there that begins as a fingerprint does; the rest shows in comparing."""
-    path = fingerprint_path(archive, sha256)
-    try:
-        with path.open("rb") as file:
-            if file.read(4) == b"WMFP":
-                return True
-    except FileNotFoundError:
-        return False
-    path.unlink()
-    return False
-
-
-def _fingerprint(
-    archive: Archive, rows: list[ObjectRow], tally: Tally, on_progress: Advance
-) -> list[ObjectRow]:
-    """Makes fingerprints; an object that none can be made of gets a finding that says so."""
-    waiting = {row.sha256: row for row in rows}
-    tasks = [
-        Task(
-            row.sha256,
-            f"{comparing.MODULE}:fingerprint",
-            str(archive.blobs.path(row.sha256)),
-            {"size": row.size},
-        )
-        for row in rows
-    ]
-    made: list[ObjectRow] = []
-    engine = archive.engine([comparing.MODULE])
-    with Batch(archive) as batch, closing(engine.map(tasks)) as outcomes:
-        for done, outcome in enumerate(outcomes, 1):
-            row = waiting[outcome.key]
-            found = _decoded(outcome)
-            if isinstance(found, str):
-                bare = inconclusive(row, *_CHECK)
-                batch.add(dataclasses.replace(bare, reason=Token(found)), row.sha256)
-                tally.failed += 1
-                tally.because(found)
-            else:
-                path = fingerprint_path(archive, row.sha256)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                write_file(path, found.encode())
-                made.append(row)
-                tally.fingerprints += 1
-            batch.step()
-            on_progress(done, len(tasks))
-    return made
-
-
-def _decoded(outcome: Outcome) -> matching.Fingerprint | str:
-    """The fingerprint that a worker made, or why there is none."""
-    if outcome.result is None:
-        return FAILURES[outcome.failure]
-    data = outcome.result.blobs.get("fingerprint", b"")
-    if not data:
-        return _NO_PICTURE
-    try:
-        return matching.Fingerprint.decode(data)
-    except BadInput:
-        return NONSENSE
+    return _KIND.held(archive, sha256)
 
 
 # --- pairs ---------------------------------------------------------------------------------------
-
-
-def pairs_to_compare(
-    ends: Sequence[End], claimed: Sequence[End], done: Collection[tuple[int, int]]
-) -> Iterator[Pair]:
-    """The pairs that are due, those of one object one after the other: all that are not `done`.
-
-    Args:
-        ends: objects with a fingerprint.
-        claimed: fingerprints without their video: compared with the objects, not with each other.
-        done: entries of pairs that this matcher compared, in the order of the pair.
-    """
-    ends = sorted(ends, key=lambda end: end.name)
-    for place, a in enumerate(ends):
-        for b in (*ends[place + 1 :], *claimed):
-            if (a.entry, b.entry) not in done:
-                yield a, b
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Chosen:
-    """Pairs that are due, at most how many, and what is settled once all of them are compared."""
-
-    pairs: Iterator[Pair]
-    total: int
-    settled: Collection[tuple[int, int]] = ()
 
 
 def _chosen(
@@ -240,70 +87,41 @@ def _chosen(
     claimed: Sequence[End],
     done: Collection[tuple[int, int]],
     tally: Tally,
-) -> _Chosen:
+) -> Chosen:
     """All pairs of few objects; of many, those that the search index finds alike."""
     ends = [End(row.entry, row.sha256) for row in rows]
     if len(ends) <= ALL_PAIRS:
-        held = {end.entry for end in (*ends, *claimed)}
-        there = sum(a != b and held.issuperset((a, b)) for a, b in done)
-        pairs = math.comb(len(ends), 2) + len(ends) * len(claimed)
-        return _Chosen(pairs_to_compare(ends, claimed, done), pairs - there)
+        return all_pairs(ends, claimed, done)
     from witnessmark.archive import searching  # which loads faiss, a quarter of a second
 
     found = searching.due(archive, rows, done)
     tally.left_off, tally.only_flat = sum(found.left_off.values()), len(found.only_flat)
     due = [(End(a.entry, a.sha256), End(b.entry, b.sha256)) for a, b in found.pairs]
     due += [(a, b) for a in ends for b in claimed if (a.entry, b.entry) not in done]
-    return _Chosen(iter(due), len(due), found.settled)
+    return Chosen(iter(due), len(due), found.settled)
 
 
 def _compare_all(
     archive: Archive, rows: Sequence[ObjectRow], tally: Tally, on_progress: Advance
 ) -> None:
-    """Compares what is due; links first, so that a kill costs a comparison at most."""
     done = archive.work.compared(matching.MATCHER_VERSION)
-    tried = archive.work.tried(_subject())
     claimed = _claimed(archive)
-    chosen = _chosen(archive, rows, claimed, done, tally)
-    linked = _linked(archive)
-    compared: list[tuple[int, int]] = []
-
-    def remember() -> None:
-        archive.work.add_compared(compared, matching.MATCHER_VERSION)
-        compared.clear()
-
-    def due() -> Iterator[Pair]:
-        for pair in chosen.pairs:
-            tally.due += 1
-            if tried.get(_subject(pair), 0) >= TRIES:
-                tally.given_up += 1
-            else:
-                yield pair
-
     known = _known(math.comb(len(rows), 2) + len(rows) * len(claimed))
-    failed: set[int] = set()
-    with Batch(archive, remember) as batch:
-        comparison: comparing.Comparison[End] = comparing.Comparison(
-            lambda: archive.engine([comparing.MODULE]), lambda end: end.path(archive)
-        )
-        for pair, found in comparison.of(due()):
-            link = _link(archive, pair, found, known) if isinstance(found, dict) else found
-            if isinstance(link, str):
-                for end in pair:
-                    _look_again(archive, end)
-                failed |= {end.entry for end in pair}
-                tally.pairs_failed += 1
-                tally.because(link)
-                archive.work.ask_again(_subject(pair), tried.get(_subject(pair), 0) + 1, "")
-            else:
-                tally.came_to(link.relation if link else "none")
-                if link and (pair[0].name, pair[1].name) not in linked:
-                    batch.add(link, *(end.name for end in pair if not end.claimed))
-                    tally.links += 1
-                compared.append((pair[0].entry, pair[1].entry))
-            batch.step()
-            on_progress(tally.compared + tally.pairs_failed, chosen.total)
-        compared += [pair for pair in chosen.settled if pair[0] not in failed]
+
+    def judge(pair: Pair, found: dict[str, Any]) -> Verdict | str:
+        versions = {"fingerprint": matching.VERSION, "matcher": matching.MATCHER_VERSION}
+        link = link_of(archive, pair, found, known, **versions)
+        return link if isinstance(link, str) else Verdict(link.relation, link)
+
+    matcher = Matcher(
+        kind=_KIND,
+        function="compare",
+        version=matching.MATCHER_VERSION,
+        linked=_linked(archive),
+        judge=judge,
+    )
+    chosen = _chosen(archive, rows, claimed, done, tally)
+    compare_all(archive, matcher, chosen, tally, on_progress)
 
 
 def _claimed(archive: Archive) -> list[End]:
@@ -324,18 +142,6 @@ def _linked(archive: Archive) -> set[tuple[str, str]]:
         for row in archive.queries.reference_links()
         if row.matcher == version
     }
-
-
-def _subject(pair: Pair | None = None) -> str:
-    """What the `work` table calls a pair that failed; without one, how all of them begin."""
-    rows = f"{pair[0].entry} {pair[1].entry}" if pair else ""
-    return f"compare {matching.MATCHER_VERSION} {rows}"
-
-
-def _look_again(archive: Archive, end: End) -> None:
-    """Removes our own fingerprint if it is none; what somebody claims is not ours to make again."""
-    if not end.claimed:
-        held_fingerprint(archive, end.name)
 
 
 # --- links ---------------------------------------------------------------------------------------
@@ -374,14 +180,6 @@ def expected_false_links(pairs: int) -> Expected | None:
         return None
     version = f"matcher {matching.MATCHER_VERSION} fingerprint {matching.VERSION}"
     return Expected(version, f"{found.at_most:.6g}", found.sentence)
-
-
-Link = LinkFound | ReferenceMatched
-
-
-def _link(archive: Archive, pair: Pair, found: dict[str, Any], known: Known) -> Link | str:
-    versions = {"fingerprint": matching.VERSION, "matcher": matching.MATCHER_VERSION}
-    return link_of(archive, pair, found, known, **versions)
 
 
 def link_of(
@@ -470,10 +268,10 @@ class Coverage:
 def coverage(archive: Archive) -> Coverage:
     """How much of the archive was searched."""
     gone = archive.queries.disposed()
-    rows = [row for row in archive.queries.objects(("video", "picture")) if row.sha256 not in gone]
+    rows = [row for row in archive.queries.objects(_KIND.objects) if row.sha256 not in gone]
     there = {row.entry for row in rows if fingerprint_path(archive, row.sha256).is_file()}
     claimed = {end.entry for end in _claimed(archive)}
-    due = {row.entry for row in archive.queries.unexamined(*_CHECK)}
+    due = {row.entry for row in archive.queries.unexamined(*_KIND.check)}
     done = archive.work.compared(matching.MATCHER_VERSION)
     return Coverage(
         fingerprint=matching.VERSION,

@@ -12,8 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from witnessmark.catalog.decisions import EVER
-from witnessmark.catalog.projection import Projection
 from witnessmark.catalog.tables import Tables, short
+from witnessmark.catalog.writing import object_ids
 from witnessmark.errors import NotFound
 from witnessmark.model import DatedBy, DecidedSpan, LinkSegment
 from witnessmark.ports import (
@@ -146,7 +146,7 @@ class SqlQueries:
     def held(self, names: Sequence[str]) -> set[str]:
         """See `Queries.held`."""
         with self._read() as connection:
-            known = Projection(self._tables).object_ids(connection, names)
+            known = object_ids(connection, self._tables, names)
             keys, made = list(known.values()), set[int]()
             o = self._tables.objects
             copies = sa.select(o.c.id).where(o.c.derived_from.is_not(None))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,52 +35,45 @@ _Spans = Annotated[
 _Reason = Annotated[str, typer.Option(help="Why (sealed).")]
 
 
-def confirm(
-    a: _First,
-    b: _Second,
-    span: _Spans = None,
-    reason: _Reason = "",
-    archive: ArchiveOption = Path(),
-    key_file: KeyFileOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Says under your key that a link is right: one camera's take. Without --span, all of it.
-
-    Example: witnessmark link confirm 3f9a0c51 77b0aa12 --reason "same shadows, same hands"
-    """
-    _decide("confirm", a, b, span, reason, archive, key_file, as_json)
+#: What each command for a person's word says of itself.
+_DECISIONS = {
+    "confirm": "Says under your key that a link is right: one camera's take. "
+    "Without --span, all of it.\n\n"
+    'Example: witnessmark link confirm 3f9a0c51 77b0aa12 --reason "same shadows, same hands"',
+    "split": "Says under your key that these are not the same footage, "
+    "whatever a program finds.\n\n"
+    'Example: witnessmark link split 3f9a0c51 77b0aa12 --span 0-9=4-13 --reason "another day"',
+    "merge": "Says under your key that these stretches are the same footage, "
+    "though no program found it.\n\n"
+    'Example: witnessmark link merge 3f9a0c51 77b0aa12 --span 12-30=0-18 --reason "filmed off it"',
+}
 
 
-def split(
-    a: _First,
-    b: _Second,
-    span: _Spans = None,
-    reason: _Reason = "",
-    archive: ArchiveOption = Path(),
-    key_file: KeyFileOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Says under your key that these are not the same footage, whatever a program finds.
+def _deciding(decision: str) -> Callable[..., None]:
+    """The command that records `decision`."""
 
-    Example: witnessmark link split 3f9a0c51 77b0aa12 --span 0-9=4-13 --reason "another day"
-    """
-    _decide("split", a, b, span, reason, archive, key_file, as_json)
+    def decide(
+        a: _First,
+        b: _Second,
+        span: _Spans = None,
+        reason: _Reason = "",
+        archive: ArchiveOption = Path(),
+        key_file: KeyFileOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        from witnessmark.archive import linking
 
+        spans = [_span(text) for text in span or ()]
+        with opened(archive, key_file, unlock=True) as held:
+            made = linking.decide(held, a, b, decision, reason=reason, spans=spans)
+            groups = _groups(held)
+        if as_json:
+            dump({"entry": made.index, "recordings": groups})
+        else:
+            say(f"Recorded as entry {made.index}: {decision}. "
+                f"There are {groups} groups of matching footage now.")  # fmt: skip
 
-def merge(
-    a: _First,
-    b: _Second,
-    span: _Spans = None,
-    reason: _Reason = "",
-    archive: ArchiveOption = Path(),
-    key_file: KeyFileOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Says under your key that these stretches are the same footage, though no program found it.
-
-    Example: witnessmark link merge 3f9a0c51 77b0aa12 --span 12-30=0-18 --reason "filmed off it"
-    """
-    _decide("merge", a, b, span, reason, archive, key_file, as_json)
+    return decide
 
 
 def list_links(
@@ -144,29 +137,6 @@ def _members(each: Standing) -> dict[str, Any]:
     return members | found | {"segments": segments}
 
 
-def _decide(
-    decision: str,
-    a: str,
-    b: str,
-    span: Sequence[str] | None,
-    reason: str,
-    archive: Path,
-    key_file: Path | None,
-    as_json: bool,
-) -> None:
-    from witnessmark.archive import linking
-
-    spans = [_span(text) for text in span or ()]
-    with opened(archive, key_file, unlock=True) as held:
-        made = linking.decide(held, a, b, decision, reason=reason, spans=spans)
-        groups = _groups(held)
-    if as_json:
-        dump({"entry": made.index, "recordings": groups})
-    else:
-        say(f"Recorded as entry {made.index}: {decision}. "
-            f"There are {groups} groups of matching footage now.")  # fmt: skip
-
-
 def _groups(held: Archive) -> int:
     return len(held.queries.recordings())
 
@@ -186,6 +156,6 @@ def _span(text: str) -> DecidedSpan:
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
     links.command("list")(list_links)
-    for command in (confirm, split, merge):
-        links.command()(command)
+    for decision, said in _DECISIONS.items():
+        links.command(decision, help=said)(_deciding(decision))
     app.add_typer(links)

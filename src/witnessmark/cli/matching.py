@@ -20,7 +20,7 @@ from witnessmark.errors import BadInput
 
 if TYPE_CHECKING:
     from witnessmark.archive.comparing import Answer
-    from witnessmark.archive.matching import Tally
+    from witnessmark.archive.tally import Tally
     from witnessmark.verification.matching import Fingerprint, Segment
     from witnessmark.verification.matching.soundprint import Soundprint
 

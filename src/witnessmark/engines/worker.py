@@ -38,8 +38,7 @@ def _answer(connection: Connection, functions: dict[str, Callable[..., Result]])
             connection.send(reply, result.blobs)
         except MemoryError:
             connection.send({"failure": "memory", "detail": ""}, {})
-        # whatever goes wrong with hostile bytes is an outcome of this task, and said as such
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - whatever hostile bytes do is the task's outcome
             detail = f"{type(error).__name__}: {error}"[:500]
             connection.send({"failure": "error", "detail": detail}, {})
     return True

@@ -6,14 +6,22 @@ worker's limits are the bound. PyAV's lazy parts are imported here, before a san
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, TypeVar
 
 import av
 import av.logging
 import av.subtitles.codeccontext
 import av.subtitles.stream
 import av.subtitles.subtitle
+from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.video.stream import VideoStream
+
+#: A decoded piece of a stream.
+F = TypeVar("F", av.AudioFrame, av.VideoFrame)
+#: Damaged packets in a row after which the rest is given up.
+_PATIENCE = 200
 
 #: Formats that hold their own data. Left out: playlists and scripts (hls, dash, concat, ...),
 #: which make FFmpeg open further addresses, and text rendered as video (tty).
@@ -53,6 +61,37 @@ def open_media(file: BinaryIO) -> InputContainer:
         options={"format_whitelist": FORMATS},
         buffer_size=1 << 16,
     )
+
+
+def decoded(
+    container: InputContainer,
+    stream: AudioStream | VideoStream,
+    form: type[F],
+    warn: Callable[[str], None],
+) -> Iterator[F]:
+    """What decodes of `stream`, in the file's order and of type `form`.
+
+    Damage is skipped and never raised: `warn` is told `damaged_packets`, or `read_error` where
+    the file itself ends badly. It may be told one word many times.
+    """
+    stream.codec_context.thread_count = 1  # one process a core already
+    damaged, packets = 0, container.demux(stream)
+    while damaged < _PATIENCE:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except DecodeErrors:
+            warn("read_error")
+            return
+        try:
+            for frame in packet.decode():
+                damaged = 0
+                if isinstance(frame, form):
+                    yield frame
+        except DecodeErrors:
+            damaged += 1
+            warn("damaged_packets")
 
 
 def versions() -> dict[str, str]:

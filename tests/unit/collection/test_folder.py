@@ -20,11 +20,6 @@ from witnessmark.ports import Item, Unreadable
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX files")
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "RECHECK_SECONDS", 0)
-
-
 def collect(where: Path) -> list[Item]:
     return list(Folder().items(str(where)))
 

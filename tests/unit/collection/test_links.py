@@ -18,7 +18,6 @@ import yt_dlp
 from yt_dlp.networking.exceptions import TransportError
 from yt_dlp.utils import DownloadError, ExtractorError, UnsupportedError
 
-from witnessmark.collection import files
 from witnessmark.collection.links import Links, link_column, read_rows
 from witnessmark.errors import BadInput
 from witnessmark.ports import Item, Unreadable
@@ -34,8 +33,7 @@ def _collected() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _quick_and_direct(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "RECHECK_SECONDS", 0)
+def _direct(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)

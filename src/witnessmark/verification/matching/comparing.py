@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, BinaryIO
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, BinaryIO, TypeVar
 
 from witnessmark.errors import BadInput
 from witnessmark.model import Json
@@ -15,6 +15,8 @@ from witnessmark.verification.matching.fingerprint import Fingerprint
 
 #: What a pair can come to beside a match and nothing at all.
 UNREADABLE, FAILED = "unreadable", "failed"
+#: A fingerprint of any kind.
+P = TypeVar("P")
 
 
 def compare(file: BinaryIO, params: Mapping[str, Json], *, also: Sequence[BinaryIO]) -> Result:  # noqa: ARG001 - the worker's form
@@ -26,7 +28,7 @@ def compare(file: BinaryIO, params: Mapping[str, Json], *, also: Sequence[Binary
         holds no fingerprint.
     """
     query = Fingerprint.decode(file.read())
-    return Result([_compared(query, each) for each in also])
+    return Result([compared(query, each, Fingerprint.decode, matcher.match) for each in also])
 
 
 def inspect(file: BinaryIO, params: Mapping[str, Json]) -> Result:  # noqa: ARG001 - the worker's form
@@ -39,17 +41,19 @@ def inspect(file: BinaryIO, params: Mapping[str, Json]) -> Result:  # noqa: ARG0
     return Result({"duration": found.duration, "samples": len(found)})
 
 
-def _compared(query: Fingerprint, file: BinaryIO) -> Json:
+def compared(
+    query: P, file: BinaryIO, decode: Callable[[bytes], P], match: Callable[[P, P], object]
+) -> Json:
+    """What `match` finds between `query` and the fingerprint in `file`, as `compare` says it."""
     try:
-        reference = Fingerprint.decode(file.read())
+        reference = decode(file.read())
     except BadInput:
         return {"failure": UNREADABLE}
     try:
-        found = matcher.match(query, reference)
+        found = match(query, reference)
     except MemoryError:
         raise
-    # whatever a made-up fingerprint does to the arithmetic is the outcome of this pair alone
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001 - whatever made-up numbers do is this pair's outcome
         return {"failure": FAILED, "detail": type(error).__name__}
     return None if found is None else plain(found)
 

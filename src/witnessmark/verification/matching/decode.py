@@ -16,7 +16,7 @@ import numpy as np
 from av.container import InputContainer
 from numpy.typing import NDArray
 
-from witnessmark.verification.media import DecodeErrors, open_media
+from witnessmark.verification.media import DecodeErrors, decoded, open_media
 
 Picture = NDArray[np.uint8]
 
@@ -29,8 +29,6 @@ RATE = 8.0
 SIDE = 480
 #: About seven hours. What comes after is not looked at, and a warning says so.
 MAX_SAMPLES = 200_000
-#: Damaged packets in a row after which the rest is given up.
-_PATIENCE = 200
 #: From this many pictures a second on, those that no other picture needs are skipped.
 _PLENTY = 20
 
@@ -81,26 +79,9 @@ class Video:
         if getattr(stream, "codec_context", None) is None:  # FFmpeg knows no decoder
             self._warn("no_video")
             return
-        codec.thread_count = 1  # one process a core already
         if (stream.average_rate or 0) >= _PLENTY:
             codec.skip_frame = "NONREF"
-        damaged, packets = 0, container.demux(stream)
-        while damaged < _PATIENCE:
-            try:
-                packet = next(packets)
-            except StopIteration:
-                return
-            except DecodeErrors:
-                self._warn("read_error")
-                return
-            try:
-                for frame in packet.decode():
-                    damaged = 0
-                    if isinstance(frame, av.VideoFrame):
-                        yield frame
-            except DecodeErrors:
-                damaged += 1
-                self._warn("damaged_packets")
+        yield from decoded(container, stream, av.VideoFrame, self._warn)
 
     def _paced(self, frames: Iterator[av.VideoFrame]) -> Iterator[Sample]:
         """Every first picture at or after the next tick; clocks that go back are followed on."""

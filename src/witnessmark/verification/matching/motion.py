@@ -2,8 +2,9 @@
 
 Two takes by one fixed camera share background, hashes and features; nothing that stands still
 can tell them apart. So thumbnails are laid onto each other, what stands still is taken away
-(the mean of the seconds around), and the rest must agree along one line of time, for as long as
-both show the scene. The measure is a normalised correlation over space and time.
+(the mean of the moments around), and the rest must agree along one line of time, for as long as
+both show the scene. The measure is a normalised correlation over space and time, taken twice:
+waves, and people who do one thing again, agree over a second and not within half of one.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from witnessmark.verification.matching.registration import registered
 
 Floats = NDArray[np.float32]
 
-#: Samples on each side whose mean counts as what stands still: one second.
-_AROUND = round(RATE)
+#: Samples on each side whose mean counts as what stands still: one second, and half of one.
+_AROUND, _CLOSELY = round(RATE), round(RATE / 2)
 #: Correlation of two residuals from which they vote.
 _VOTE = 0.35
 #: Votes kept of one query sample.
@@ -38,8 +39,9 @@ _EVEN, _INKED = 1.5, 12.0
 _REGISTERED = 5
 #: Samples of one side held at a time: forty minutes, 120 MB.
 _MOST = 20_000
-#: Mean square of a residual (levels of 255) below which nothing moves but coding noise.
-STILL = 0.8
+#: Mean square of a residual (levels of 255) below which nothing moves but the rounding of a
+#: thumbnail. What a camera's noise and a first encoder leave lies above, and copies keep it.
+STILL = 0.25
 #: Share of the reference that the query must show.
 SHARED = 0.047
 #: Correlation of two thumbnails from which they show one scene.
@@ -47,7 +49,7 @@ _SCENE = 0.6
 #: Samples beyond a stretch may be unlike for a second before it ends.
 _SLACK = round(RATE)
 #: Offsets tried around a line, seconds: samples of two uploads lie up to a sixteenth apart.
-_NUDGES = (-0.06, 0.0, 0.06)
+_NUDGES = (-0.06, -0.03, 0.0, 0.03, 0.06)
 #: What a rate other than 1 must add in agreement.
 _PLAIN = 0.02
 #: Blocks each way, cells of one that must be shared, samples looked at, mean square of detail (in
@@ -63,8 +65,12 @@ _CLEAR = 0.85
 _MOSTLY = 0.5
 #: A side of the reference this far within the query, of the query's side, has something beyond.
 _RIM = 0.015
-#: Pictures a second apart that are as like as this come from a camera that stands still.
-_FIXED = 0.6
+#: Agreements from which a stretch may be the same footage: at (so many seconds of movement), less
+#: by so much with each more, and never under; one of the two must reach its bar, both these.
+_SLOW, _QUICK = (2.5, 0.92, 0.06, 0.65), (2.5, 0.82, 0.08, 0.55)
+_LEAST_SLOW, _LEAST_QUICK = 0.6, 0.45
+#: What a speed of its own must add: it is one more number fitted.
+_ODD, _ODD_QUICK = 0.06, 0.04
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -72,9 +78,10 @@ class Aligned:
     """A stretch with the evidence along it.
 
     Attributes:
-        agreement: correlation over space and time of what moves, -1 to 1.
+        agreement: correlation over space and time of what moves against the second around it, -1
+            to 1.
+        quick: the same against half a second around it.
         moving: seconds with movement.
-        fixed: how like pictures more than a second apart are: near 1 for a fixed camera.
         breadth: share of the blocks of the picture whose detail agrees: a caption that two
             videos share covers few.
         drawn: share of the picture without any detail, 0 when it has no contrast either: cards
@@ -83,8 +90,8 @@ class Aligned:
 
     stretch: Stretch
     agreement: float
+    quick: float
     moving: float
-    fixed: float
     breadth: float
     drawn: float
 
@@ -92,25 +99,29 @@ class Aligned:
     def same_footage(self) -> bool:
         """Whether the agreement cannot come from another take.
 
-        Thresholds from edits of 13 real clips and disjoint halves and thirds of 18, in
-        `bench/matching.py`; one clip set the strictest. Without a fixed camera, disjoint parts
-        agreed to .59 over two seconds, true copies from .76. Before a
-        fixed camera, passing cars agreed to .63, and a person's squats, two seconds each time, to
-        .88, to .91 with a rate of their own; true copies of so little lay between .85 and .98. So
-        short movements before a fixed camera must agree nearly fully, or stay a scene.
+        Thresholds from edits and disjoint parts of the shoots that are there to fit
+        (`bench/matching/sources.py`; docs/adr/0023). The less moves, the more must agree.
         """
         broad = BROAD if self.agreement >= _SURE else _BROADER
         if self.moving < 1.0 or self.breadth < broad:
             return False
-        if self.fixed < _FIXED:
-            return self.agreement >= max(0.6, 0.6 + 0.1 * (3.0 - self.moving))
-        odd = 0.06 if self.stretch.rate != 1.0 else 0.0
-        return self.agreement >= max(0.65, 0.92 + odd - 0.06 * (self.moving - 2.5))
+        if self.agreement < _LEAST_SLOW or self.quick < _LEAST_QUICK:
+            return False
+        odd = self.stretch.rate != 1.0
+        slow = _bar(_SLOW, self.moving) + _ODD * odd
+        quick = _bar(_QUICK, self.moving) + _ODD_QUICK * odd
+        return self.agreement >= slow or self.quick >= quick
 
     @property
     def clear(self) -> bool:
         """Whether a closer look would change nothing."""
         return self.same_footage and self.agreement >= _CLEAR and self.breadth >= _CLEAR
+
+
+def _bar(bar: tuple[float, float, float, float], moving: float) -> float:
+    """What `moving` seconds of movement ask for."""
+    seconds, there, fall, least = bar
+    return max(least, there - fall * (moving - seconds))
 
 
 class Laid:
@@ -208,25 +219,21 @@ class Laid:
             return None
         # What stands still is taken away anew, over the same pictures on both sides: beyond the
         # run one of them may show something else.
-        times, (rest, energy) = self.query[run], _residual(self.q[run])
-        others = [_residual(_between(self.r, self.reference, at[run] + nudge)) for nudge in _NUDGES]
-        agreements = [_correlation(rest, other) for other, _ in others]
+        times, rows = self.query[run], self.q[run]
+        others = [_between(self.r, self.reference, at[run] + nudge) for nudge in _NUDGES]
+        agreements = [_agreement(rows, other, _AROUND) for other in others]
         best = int(np.argmax(agreements))
-        agreement, nudge = agreements[best], _NUDGES[best]
-        moving = (energy >= STILL) & (others[best][1] >= STILL)
-        some = np.flatnonzero(run)[:: 1 + int(run.sum()) // _BLOCK]
-        apart = np.abs(self.query[some][:, None] - self.query[some][None, :]) >= 1.0
-        likeness = (q_shape[some] @ r_shape[some].T)[apart]
+        quick = max(_agreement(rows, other, _CLOSELY) for other in others)
+        moving = (_residual(rows)[1] >= STILL) & (_residual(others[best])[1] >= STILL)
         line = dataclasses.replace(
             stretch,
             start=float(times[0]),
             end=float(times[-1]),
-            offset=stretch.offset + float(nudge),
+            offset=stretch.offset + _NUDGES[best],
         )
-        fixed = float(likeness.mean()) if len(likeness) else 1.0
         breadth = self._breadth(np.flatnonzero(run), near[run])
-        drawn = self._drawn(near[run])
-        return Aligned(line, agreement, float(moving.sum()) / RATE, fixed, breadth, drawn)
+        seconds = float(moving.sum()) / RATE
+        return Aligned(line, agreements[best], quick, seconds, breadth, self._drawn(near[run]))
 
     def _drawn(self, there: NDArray[np.intp]) -> float:
         """Share of the shared cells that are as bright as their neighbours."""
@@ -347,6 +354,11 @@ def _between(rows: Floats, clock: NDArray[np.float64], at: NDArray[np.float64]) 
     return rows[left] * (1 - share) + rows[left + 1] * share
 
 
+def _agreement(a: Floats, b: Floats, around: int) -> float:
+    """Of what moves against `around` samples on each side."""
+    return _correlation(_residual(a, around)[0], _residual(b, around)[0])
+
+
 def _correlation(a: Floats, b: Floats) -> float:
     """Over all rows at once, where either side moves by more than coding noise.
 
@@ -419,11 +431,11 @@ def unit(rows: Floats) -> Floats:
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6))
 
 
-def _residual(rows: Floats) -> tuple[Floats, Floats]:
+def _residual(rows: Floats, around: int = _AROUND) -> tuple[Floats, Floats]:
     """Rows without what stands still around them, and their mean squares."""
     sums = np.cumsum(np.concatenate([np.zeros((1, rows.shape[1])), rows]), axis=0)
     places = np.arange(len(rows))
-    low, high = np.maximum(0, places - _AROUND), np.minimum(len(rows), places + _AROUND + 1)
+    low, high = np.maximum(0, places - around), np.minimum(len(rows), places + around + 1)
     mean = (sums[high] - sums[low]) / (high - low)[:, None]
     rest = centred((rows - mean).astype(np.float32))
     return rest, (rest * rest).mean(axis=1) if rows.shape[1] else np.zeros(len(rows), np.float32)

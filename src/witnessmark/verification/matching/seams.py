@@ -12,6 +12,8 @@ compared, and what it covers is left out of the rest; neither makes a match by i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,8 @@ Floats = NDArray[np.float32]
 
 #: Pictures that have one place in common: eight seconds, 8 MB.
 _TOGETHER = 64
+#: Pictures over which steps are summed, as many times as there are.
+_WHILE = 32
 #: Least mean difference (of 255) across a seam.
 _LEAST = 2.0
 #: Sides of an inset as a share of the picture's.
@@ -89,25 +93,31 @@ def shares(box: Box, picture: Picture) -> NDArray[np.uint8]:
 
 
 class _Seams:
-    """Sums what stands still over pictures of one size."""
+    """Sums what stands still over pictures of one size, a short while at a time."""
 
     def __init__(self) -> None:
-        self._sums: list[Floats] = []
+        self._whiles: list[list[Floats]] = []
         self._count = 0
 
     def add(self, picture: Picture) -> None:
-        across = cv2.absdiff(picture[:, 1:], picture[:, :-1])
-        down = cv2.absdiff(picture[1:], picture[:-1])
-        self._sums = self._sums or [np.zeros(each.shape, np.float32) for each in (across, down)]
-        for steps, total in zip((across, down), self._sums, strict=True):
-            cv2.accumulate(steps, total)
+        steps = cv2.absdiff(picture[:, 1:], picture[:, :-1]), cv2.absdiff(picture[1:], picture[:-1])
+        if self._count % _WHILE == 0:
+            self._whiles.append([np.zeros(each.shape, np.float32) for each in steps])
+        for each, total in zip(steps, self._whiles[-1], strict=True):
+            cv2.accumulate(each, total)
         self._count += 1
 
     def found(self) -> tuple[Box | None, Box | None]:
         """The rectangle of a picture within the picture, and what lies between bars, if any."""
-        across, down = (each / np.float32(self._count) for each in self._sums)
-        columns, rows = _standing(across), _standing(np.ascontiguousarray(down.T))
+        columns, rows = (np.mean(each, axis=0) for each in zip(*self._standing(), strict=True))
         return _rectangle(columns, rows), _between(rows)
+
+    def _standing(self) -> Iterator[tuple[Floats, Floats]]:
+        """Of each while: what is there for some of the time only is not laid over the rest."""
+        for number, (across, down) in enumerate(self._whiles):
+            count = np.float32(min(_WHILE, self._count - number * _WHILE))
+            if 2 * count >= _WHILE or number == 0:  # of a short rest there are too few
+                yield _standing(across / count), _standing(np.ascontiguousarray(down.T) / count)
 
 
 def _standing(steps: Floats) -> Floats:

@@ -14,12 +14,11 @@ from typing import BinaryIO
 
 import numpy as np
 
-from witnessmark.errors import BadInput
 from witnessmark.model import Json
 from witnessmark.ports import Result
 from witnessmark.verification.matching import angles, soundmatch
 from witnessmark.verification.matching.align import Stretch
-from witnessmark.verification.matching.comparing import FAILED, UNREADABLE, plain
+from witnessmark.verification.matching.comparing import compared
 from witnessmark.verification.matching.matcher import Segment
 from witnessmark.verification.matching.soundprint import VERSION, Soundprint, make, of_file
 
@@ -150,22 +149,7 @@ def compare_sounds(
         as `comparing.compare`.
     """
     query = Soundprint.decode(file.read())
-    return Result([_compared(query, each) for each in also])
-
-
-def _compared(query: Soundprint, file: BinaryIO) -> Json:
-    try:
-        reference = Soundprint.decode(file.read())
-    except BadInput:
-        return {"failure": UNREADABLE}
-    try:
-        found = match_sounds(query, reference)
-    except MemoryError:
-        raise
-    # whatever a made-up fingerprint does to the arithmetic is the outcome of this pair alone
-    except Exception as error:  # noqa: BLE001
-        return {"failure": FAILED, "detail": type(error).__name__}
-    return None if found is None else plain(found)
+    return Result([compared(query, each, Soundprint.decode, match_sounds) for each in also])
 
 
 # A worker imports this module and then closes its sandbox: what numpy and PyAV load on their first

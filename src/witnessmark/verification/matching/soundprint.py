@@ -22,7 +22,7 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from witnessmark.errors import BadInput
-from witnessmark.verification.media import DecodeErrors, open_media
+from witnessmark.verification.media import DecodeErrors, decoded, open_media
 
 VERSION = "1"
 #: Frames a second.
@@ -38,8 +38,6 @@ _LOWEST = 270.0
 MAX_FRAMES = 7 * 3600 * PACE
 #: Frames that are computed together.
 _TOGETHER = 256
-#: Damaged packets in a row after which the rest is given up.
-_PATIENCE = 200
 #: A hole in the clock up to this is silence, seconds; a longer one is nonsense.
 _LONGEST_HOLE = 600.0
 
@@ -185,24 +183,7 @@ class Sound:
         if getattr(stream, "codec_context", None) is None:  # FFmpeg knows no decoder
             self._warn("no_sound")
             return
-        stream.codec_context.thread_count = 1  # one process a core already
-        damaged, packets = 0, container.demux(stream)
-        while damaged < _PATIENCE:
-            try:
-                packet = next(packets)
-            except StopIteration:
-                return
-            except DecodeErrors:
-                self._warn("read_error")
-                return
-            try:
-                for frame in packet.decode():
-                    damaged = 0
-                    if isinstance(frame, av.AudioFrame):
-                        yield frame
-            except DecodeErrors:
-                damaged += 1
-                self._warn("damaged_packets")
+        yield from decoded(container, stream, av.AudioFrame, self._warn)
 
     def _placed(self, frames: Iterator[av.AudioFrame], origin: float | None) -> Iterator[Samples]:
         """Mono samples, with silence where the clock leaves a hole."""

@@ -1,0 +1,67 @@
+"""What the inside asks of the outside. Implementations live in `stores`, `custody`, `engines`.
+
+Everything here is a `Protocol` or a frozen value; each port has one contract suite in
+`tests/contracts` that its memory fake and its real implementation both pass.
+"""
+
+from __future__ import annotations
+
+from witnessmark.ports.catalog import (
+    AnchorRow,
+    CosignatureRow,
+    DecisionRow,
+    Gap,
+    LinkRow,
+    MaterialRow,
+    Member,
+    ObjectRow,
+    Queries,
+    ReferenceLinkRow,
+    ReferenceRow,
+    RunRow,
+    Seen,
+    SightingRow,
+)
+from witnessmark.ports.collecting import Collector, Item, Preflight, Unreadable
+from witnessmark.ports.examining import Engine, Examination, Outcome, Report, Result, Task
+from witnessmark.ports.keeping import Blobs, Journal, Project, Stored
+from witnessmark.ports.private import Opened, PrivateRows, SealedValue, Vault
+from witnessmark.ports.witnessing import Contradiction, WatchedLog, WitnessMemory
+
+__all__ = [
+    "AnchorRow",
+    "Blobs",
+    "Collector",
+    "Contradiction",
+    "CosignatureRow",
+    "DecisionRow",
+    "Engine",
+    "Examination",
+    "Gap",
+    "Item",
+    "Journal",
+    "LinkRow",
+    "MaterialRow",
+    "Member",
+    "ObjectRow",
+    "Opened",
+    "Outcome",
+    "Preflight",
+    "PrivateRows",
+    "Project",
+    "Queries",
+    "ReferenceLinkRow",
+    "ReferenceRow",
+    "Report",
+    "Result",
+    "RunRow",
+    "SealedValue",
+    "Seen",
+    "SightingRow",
+    "Stored",
+    "Task",
+    "Unreadable",
+    "Vault",
+    "WatchedLog",
+    "WitnessMemory",
+]

@@ -1,0 +1,82 @@
+"""What a collector sees, and how it is asked."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import BinaryIO, Protocol
+
+from witnessmark.model import DatedBy, Json
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One thing that a collector saw: a file in a folder, a message's media, a sheet's row.
+
+    Attributes:
+        place: what names this place in its source, for ever; goes into the keyed natural key.
+        open: opens the bytes for reading; None when there are none to take.
+        outcome, reason: what the collector already knows: `` (take the bytes), `not_included`,
+            `quarantined` or `failed`, with a short word of ours.
+        unchanged: cheap sign (size and times) that lets a later run skip reading; "" to read.
+        kind: what the source calls it.
+        dates, stated: as in the sighting.
+        companions: role to opener, for files that came along (thumbnails).
+        protected: field name of the sighting to its value.
+    """
+
+    place: tuple[Json, ...]
+    open: Callable[[], AbstractContextManager[BinaryIO]] | None = None
+    outcome: str = ""
+    reason: str = ""
+    unchanged: str = ""
+    kind: str = "file"
+    dates: tuple[DatedBy, ...] = ()
+    stated: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    companions: Mapping[str, Callable[[], AbstractContextManager[BinaryIO]]] = dataclasses.field(
+        default_factory=dict
+    )
+    protected: Mapping[str, Json] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Preflight:
+    """What a look at the source says before anything is taken.
+
+    Attributes:
+        items: how many items to expect, None when unknown.
+        bytes: how many bytes, None when unknown.
+        notes: code to sentence, for what a person should know first.
+    """
+
+    items: int | None = None
+    bytes: int | None = None
+    notes: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+class Collector(Protocol):
+    """One kind of source, one file, one entry point of the group `witnessmark.collectors`."""
+
+    name: str
+    live: bool
+    """Whether it takes things from where they are public, and not from somebody's hands."""
+    workdir: str | None
+    """Where it may put temporary files; the archive sets it. None: where the system likes."""
+
+    def recognises(self, where: str) -> bool:
+        """Whether this path or address looks like this kind of source."""
+
+    def preflight(self, where: str) -> Preflight:
+        """Looks before taking. Raises `BadInput` when there is nothing here to collect."""
+
+    def items(self, where: str) -> Iterator[Item]:
+        """Everything seen, in a stable order. What cannot be read is an item too."""
+
+
+class Unreadable(Exception):
+    """Raised by an item's opener or reader: the item failed, for `reason`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
