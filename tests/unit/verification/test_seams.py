@@ -190,6 +190,19 @@ def test_what_an_inset_covers_is_compared_beside_it(
     assert with_it.score > without.score + 0.08
 
 
+def test_the_rim_of_an_inset_is_not_compared(
+    clips: tuple[Path, Path], composed: Fingerprint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its cells show what is beside it, too."""
+    alone = of(clips[0])
+    inner = match(composed, alone)
+    monkeypatch.setattr(motion, "_off_rim", lambda _, x, *__: np.ones(len(x), bool))
+    whole = match(composed, alone)
+    assert inner is not None
+    assert whole is not None
+    assert inner.score > whole.score + 0.01
+
+
 @pytest.mark.parametrize(("level", "placed"), [(1, 1), (0, 0)], ids=["picture", "dark"])
 def test_dark_insets_have_nothing_in_common(level: int, placed: int) -> None:
     """The hash of an empty box is that of coding noise, the same on every channel."""
