@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 from pathlib import Path
 
@@ -40,7 +41,9 @@ ENCODED = sampled().encode()
 
 def test_round_trip() -> None:
     before, after = sampled(), Fingerprint.decode(ENCODED)
-    for name in ("times", "full", "inner", "edges", "contrast", "thumbs", "keys"):
+    names = ("times", "full", "inner", "edges", "inset", "inset_edges", "between", "contrast",
+             "thumbs", "keys")  # fmt: skip
+    for name in names:
         assert np.array_equal(getattr(before, name), getattr(after, name)), name
     assert (before.width, before.height, before.duration) == (480, 270, 1500)
     for one, other in zip(before.features, after.features, strict=True):
@@ -77,6 +80,16 @@ def test_more_behind_the_end_and_other_versions_are_refused() -> None:
     for data in (ENCODED + b"x", ENCODED[:4] + b"\xff\x00" + ENCODED[6:]):
         with pytest.raises(BadInput):
             Fingerprint.decode(data)
+
+
+@pytest.mark.parametrize("name", ["edges", "inset_edges", "between"])
+def test_boxes_that_hold_nothing_are_refused(name: str) -> None:
+    whole = sampled()
+    for box in ((9, 0, 9, 200), (0, 200, 90, 100)):
+        boxes = np.array(getattr(whole, name))
+        boxes[3] = box
+        with pytest.raises(BadInput):
+            Fingerprint.decode(dataclasses.replace(whole, **{name: boxes}).encode())
 
 
 def oriented(image: np.ndarray, name: str) -> np.ndarray:

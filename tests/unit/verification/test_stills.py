@@ -12,7 +12,10 @@ import pytest
 from support import footage
 from support.edits import dressing
 from witnessmark.verification.matching import Fingerprint, match
-from witnessmark.verification.matching.fingerprint import of_file
+from witnessmark.verification.matching.candidates import Placement
+from witnessmark.verification.matching.decode import Sample
+from witnessmark.verification.matching.fingerprint import make, of_file
+from witnessmark.verification.matching.stills import moment
 
 SECOND = 3.2
 
@@ -49,6 +52,38 @@ def test_a_screenshot_finds_its_second(video: Path, tmp_path: Path, edit: dict[s
     assert segment.query == (0.0, 0.0)
     assert abs(segment.reference[0] - SECOND) <= 0.5
     assert segment.transform == ("mirror" if edit.get("mirrored") else "identity")
+
+
+def test_a_placement_a_little_off_is_made_exact(video: Path, tmp_path: Path) -> None:
+    """Points of a page place it to a hundredth; what is left of a moment is finer than that."""
+    picture, reference = shot(video, tmp_path / "shot.jpg"), of(video)
+    exact = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    off = np.array([[0.97, 0.0, 0.02], [0.0, 0.98, -0.01]])
+    when = np.array([SECOND])
+    found = [
+        moment(picture, reference, Placement(matrix, "identity", when, when, 1.0, 1.0))
+        for matrix in (exact, off)
+    ]
+    for each in found:
+        assert each is not None
+        assert each.same_footage
+        assert each.agreement >= 0.93
+        assert abs(each.time - SECOND) <= 0.2
+
+
+def test_cells_are_means_of_what_they_cover(tmp_path: Path) -> None:
+    """Fine texture, of which values between the picture's pixels would tell nothing."""
+    rng = np.random.default_rng(6)
+    pictures = [rng.integers(0, 256, (480, 480), np.uint8) for _ in range(3)]
+    reference = make((Sample(n / 8, each) for n, each in enumerate(pictures)), 0.4)
+    whole = Placement(
+        np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]),
+        "identity", np.zeros(1), np.array([0.125]), 1.0, 1.0,
+    )  # fmt: skip
+    found = moment(make([Sample(0.0, pictures[1])], 0.0), reference, whole)
+    assert found is not None
+    assert found.time == 0.125
+    assert found.agreement >= 0.9
 
 
 def test_the_video_finds_its_screenshot(video: Path, tmp_path: Path) -> None:

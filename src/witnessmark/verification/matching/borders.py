@@ -17,6 +17,8 @@ _SKIP = 2
 _FEWEST = 3
 #: A line whose brightest and darkest tenth differ less than this (of 255) belongs to a border.
 _UNIFORM = 6
+#: Lines looked at together.
+_AT_ONCE = 8
 #: Less of the picture than this never is the picture.
 _LEAST = 0.15
 
@@ -39,7 +41,9 @@ def inner(picture: Picture) -> Box:
     even = _even(coarse)
     left, top, right, bottom = even
     box = _unpadded(coarse, (0, 0, *coarse.shape[::-1]))
-    box = box or _unpadded(coarse[top:bottom, left:right], even) or even
+    if box is None and even != (0, 0, *coarse.shape[::-1]):
+        box = _unpadded(coarse[top:bottom, left:right], even)
+    box = box or even
     right, bottom = (min(_SKIP * box[2], width), min(_SKIP * box[3], height))
     return _SKIP * box[0], _SKIP * box[1], right, bottom
 
@@ -66,11 +70,20 @@ def _even_span(lines: Picture) -> tuple[int, int]:
     """First and behind-last row of `lines` that is not even."""
     if lines.shape[1] < _FEWEST:  # a thin strip on an even card: too little to tell
         return 0, len(lines)
+    return _first_lively(lines), len(lines) - _first_lively(lines[::-1])
+
+
+def _first_lively(lines: Picture) -> int:
+    """Number of the first row that is not even, 0 when all are."""
     cut = max(1, lines.shape[1] // 10)
-    ordered = np.partition(lines, (cut, lines.shape[1] - 1 - cut), axis=1)
-    spread = ordered[:, -1 - cut].astype(np.int16) - ordered[:, cut]
-    lively = np.flatnonzero(spread >= _UNIFORM)
-    return (int(lively[0]), int(lively[-1]) + 1) if len(lively) else (0, len(lines))
+    for start in range(0, len(lines), _AT_ONCE):  # most pictures have no border: few are looked at
+        some = lines[start : start + _AT_ONCE]
+        ordered = np.partition(some, (cut, lines.shape[1] - 1 - cut), axis=1)
+        spread = ordered[:, -1 - cut].astype(np.int16) - ordered[:, cut]
+        lively = np.flatnonzero(spread >= _UNIFORM)
+        if len(lively):
+            return start + int(lively[0])
+    return 0
 
 
 def _padded(lines: Picture) -> tuple[int, int, float] | None:

@@ -3,10 +3,11 @@
 A fingerprint is derived data: it can be made again, and one without its video is only a claim.
 Its thumbnails (36x36 grey) show whether something moves, never who: but treat it like a picture.
 
-Layout, little-endian, version 2:
+Layout, little-endian, version 3:
     "WMFP", version u16, width u16, height u16 (of the sampled picture), duration ms u32,
     samples n u32, keyframes m u32, side s of a thumbnail u16;
     n times ms u32; n full hashes 32 bytes; n inner hashes 32 bytes; n x 4 inner edges u8;
+    n inset hashes 32 bytes; n x 4 inset edges u8 (all 0: no inset); n x 4 edges between bars u8;
     n contrasts u8; n x s x s luma u8; m sample numbers u32; m feature counts u16;
     for every feature: x u16, y u16; for every feature: 32 bytes, and 32 bytes mirrored.
 """
@@ -29,8 +30,9 @@ from witnessmark.verification.matching.borders import inner
 from witnessmark.verification.matching.decode import MAX_SAMPLES, Sample, Video
 from witnessmark.verification.matching.features import COUNT, Features, features
 from witnessmark.verification.matching.framehash import Hashes, distances, frame_hash, square
+from witnessmark.verification.matching.seams import Overlaid, shares
 
-VERSION = "2"
+VERSION = "3"
 #: Side of a thumbnail; that of a picture, of which there is only one, is larger.
 THUMB = 36
 STILL_THUMB = 144
@@ -55,6 +57,9 @@ class Fingerprint:
         times: n, milliseconds from the first picture, rising.
         full, inner: n x 4 words, hash of the whole picture and of it without even borders.
         edges: n x 4, left, top, right, bottom of the inner picture in 255ths.
+        inset: n x 4 words, hash of a picture within the picture, 0 without one.
+        inset_edges: n x 4, like `edges`; all 0 without one.
+        between: n x 4, like `edges`, of what lies between bars that were laid over it.
         contrast: n, standard deviation of the thumbnail; a flat picture has next to none.
         thumbs: n x s x s luma; s is 36, or 144 of a picture.
         keys: m sample numbers, rising.
@@ -68,6 +73,9 @@ class Fingerprint:
     full: Hashes
     inner: Hashes
     edges: NDArray[np.uint8]
+    inset: Hashes
+    inset_edges: NDArray[np.uint8]
+    between: NDArray[np.uint8]
     contrast: NDArray[np.uint8]
     thumbs: NDArray[np.uint8]
     keys: NDArray[np.uint32]
@@ -90,8 +98,9 @@ class Fingerprint:
         counts = np.array([len(each) for each in self.features], "<u2")
         points = [np.rint(each.points * 65535).astype("<u2").tobytes() for each in self.features]
         arrays = (
-            self.times.astype("<u4"), self.full, self.inner, self.edges, self.contrast,
-            self.thumbs, self.keys.astype("<u4"), counts,
+            self.times.astype("<u4"), self.full, self.inner, self.edges, self.inset,
+            self.inset_edges, self.between, self.contrast, self.thumbs,
+            self.keys.astype("<u4"), counts,
         )  # fmt: skip
         tail = [each.tobytes() for f in self.features for each in (f.descriptors, f.mirrored)]
         return b"".join([head, *(each.tobytes() for each in arrays), *points, *tail])
@@ -117,6 +126,9 @@ class Fingerprint:
             "full": take("<u8", n, 4),
             "inner": take("<u8", n, 4),
             "edges": take("u1", n, 4),
+            "inset": take("<u8", n, 4),
+            "inset_edges": take("u1", n, 4),
+            "between": take("u1", n, 4),
             "contrast": take("u1", n),
             "thumbs": take("u1", n, side, side),
             "keys": take("<u4", m),
@@ -128,6 +140,7 @@ class Fingerprint:
         blocks = [(take("u1", int(c), 32), take("u1", int(c), 32)) for c in counts]
         take.end()
         _check_order(made["times"], made["keys"], n)
+        _check_boxes(made["edges"], made["between"], made["inset_edges"])
         pairs = tuple(Features(p, *d) for p, d in zip(points, blocks, strict=True))
         return cls(width=width, height=height, duration=duration, features=pairs, **made)
 
@@ -170,6 +183,13 @@ def _check_order(times: NDArray[np.uint32], keys: NDArray[np.uint32], n: int) ->
         raise _bad("points outside itself")
 
 
+def _check_boxes(*all_edges: NDArray[np.uint8]) -> None:
+    for edges in all_edges:
+        some = edges[edges.any(axis=1)]
+        if np.any(some[:, :2] >= some[:, 2:]):
+            raise _bad("has a box that holds nothing")
+
+
 class _Maker:
     """Collects samples into a fingerprint."""
 
@@ -180,6 +200,7 @@ class _Maker:
         self.shape = (1, 1)
         self._key_time = float("-inf")
         self._first: NDArray[np.uint8] | None = None
+        self._overlaid = Overlaid()
 
     def add(self, sample: Sample) -> None:
         picture = sample.luma
@@ -190,14 +211,14 @@ class _Maker:
         full = trimmed = frame_hash(squared)
         if (right - left, bottom - top) != picture.shape[::-1]:
             trimmed = frame_hash(square(picture[top:bottom, left:right]))
-        size = np.array(picture.shape[::-1] * 2)
-        edges = np.rint(np.array([left, top, right, bottom]) * 255 / size)
+        edges = shares((left, top, right, bottom), picture)
         thumb = cv2.resize(squared, (THUMB, THUMB), interpolation=cv2.INTER_AREA)
         contrast = min(255, round(float(thumb.std())))
         time = round(sample.time * 1000)
         if self.rows and time <= self.rows[-1][0]:
             return
         self.rows.append((time, full, trimmed, edges, contrast, thumb))
+        self._overlaid.add(picture)
         self._maybe_key(sample, full)
 
     def _maybe_key(self, sample: Sample, full: Hashes) -> None:
@@ -216,6 +237,7 @@ class _Maker:
         columns: list[Any] = list(zip(*self.rows, strict=True)) or [()] * 6
         times, full, trimmed, edges, contrast, thumbs = columns
         n, side = len(times), THUMB
+        inset, inset_edges, between = self._overlaid.made()
         if n == 1 and self._first is not None:
             side = STILL_THUMB
             thumbs = cv2.resize(self._first, (side, side), interpolation=cv2.INTER_AREA)
@@ -227,6 +249,9 @@ class _Maker:
             full=np.array(full, np.uint64).reshape(n, 4),
             inner=np.array(trimmed, np.uint64).reshape(n, 4),
             edges=np.array(edges, np.uint8).reshape(n, 4),
+            inset=inset,
+            inset_edges=inset_edges,
+            between=between,
             contrast=np.array(contrast, np.uint8),
             thumbs=np.array(thumbs, np.uint8).reshape(n, side, side),
             keys=np.array(self.keys, np.uint32),

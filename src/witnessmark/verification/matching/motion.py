@@ -64,6 +64,10 @@ _CLEAR = 0.85
 #: Agreement within half a second that movement of so many seconds must reach, how much less for
 #: each second more, and the least; over a second, the least.
 _MOVED, _BAR, _FALL, _LEAST_QUICK, _LEAST = 2.0, 0.86, 0.2, 0.48, 0.55
+#: Share of the pictures with an inset from which it counts, of the cells from which it is meant.
+_MOSTLY = 0.5
+#: A side of the reference this far within the query, of the query's side, has something beyond.
+_RIM = 0.015
 #: What a speed of its own must add: it is one more number fitted.
 _ODD = 0.03
 
@@ -119,10 +123,15 @@ class Laid:
         scale = float(np.abs(np.linalg.det(placement.matrix[:, :2])) ** 0.5)
         # How many cells of the query a cell of the reference covers there, each way.
         ratio = scale * query.thumbs.shape[1] / reference.thumbs.shape[1]
-        self.q_soft = _softened(query.thumbs[rows], ratio)
-        self.r_soft = _softened(reference.thumbs[columns], 1 / ratio)
+        self.q_soft = softened(query.thumbs[rows], ratio)
+        self.r_soft = softened(reference.thumbs[columns], 1 / ratio)
         self.query = query.seconds[rows]
         self.reference = reference.seconds[columns]
+        self._insets = _inset(query, rows), _inset(reference, columns)
+        self._between = [
+            np.median(each.between[some], axis=0) / 255.0
+            for each, some in ((query, rows), (reference, columns))
+        ]
         self.q, inside = self.sampled(placement.matrix)
         self.inside = inside
         self.shared = float(inside.mean())
@@ -141,7 +150,14 @@ class Laid:
         there = matrix @ np.stack([x, y, np.ones_like(x)])
         margin = 0.5 / self.q_soft.shape[1]
         inside = np.all((there >= margin) & (there <= 1 - margin), axis=0)
-        return _sampled(self.q_soft, there[:, inside]), inside
+        inside &= _off_rim(matrix, x, y, self.q_soft.shape[1])
+        for inset, place in zip(self._insets, (there, np.stack([x, y])), strict=True):
+            inside &= _beside(inset, place, inside)
+        for box, place, cells in zip(
+            self._between, (there, np.stack([x, y])), (self.q_soft, self.r_soft), strict=True
+        ):
+            inside &= _within(box, place, 0.5 / cells.shape[1])
+        return sampled(self.q_soft, there[:, inside]), inside
 
     def stretches(self) -> list[Stretch]:
         """Lines of time along which what moves agrees."""
@@ -252,6 +268,58 @@ def _near(fingerprint: Fingerprint, times: NDArray[np.float64], other: int) -> N
     return near[:: 1 + len(near) // _MOST]
 
 
+def _off_rim(
+    matrix: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64], side: int
+) -> NDArray[np.bool_]:
+    """Which points of the reference do not lie on its rim, where the query goes on beyond it.
+
+    There a cell of the query (`side` each way) shows the page around, too.
+    """
+    apart = np.linalg.norm(matrix[:, :2], axis=0) * side
+    out = np.ones(len(x), bool)
+    for middle, away in (
+        ((0.0, 0.5), x * apart[0]), ((1.0, 0.5), (1 - x) * apart[0]),
+        ((0.5, 0.0), y * apart[1]), ((0.5, 1.0), (1 - y) * apart[1]),
+    ):  # fmt: skip
+        there = matrix @ np.array([*middle, 1.0])
+        if np.all((there > _RIM) & (there < 1 - _RIM)):
+            out &= away >= 1
+    return out
+
+
+def _inset(fingerprint: Fingerprint, rows: NDArray[np.intp]) -> NDArray[np.float64] | None:
+    """Left, top, right, bottom of a picture within most of the pictures, 0 to 1."""
+    edges = fingerprint.inset_edges[rows]
+    some = edges.any(axis=1)
+    if some.mean() < _MOSTLY:
+        return None
+    return np.asarray(np.median(edges[some], axis=0) / 255.0)
+
+
+def _within(
+    box: NDArray[np.float64], points: NDArray[np.float64], margin: float
+) -> NDArray[np.bool_]:
+    """Which points (2 x p) lie between bars, and not on their seams."""
+    low = np.where(box[:2] > 0, box[:2] + margin, 0)
+    high = np.where(box[2:] < 1, box[2:] - margin, 1)
+    return np.asarray(np.all((points >= low[:, None]) & (points <= high[:, None]), axis=0))
+
+
+def _beside(
+    inset: NDArray[np.float64] | None, points: NDArray[np.float64], inside: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Which points (2 x p) to compare: beside an inset, that lies over something else; or in it.
+
+    An inset shows one thing and what it covers another, whatever agrees of either: a copy of the
+    one is compared without the other.
+    """
+    if inset is None:
+        return np.ones(points.shape[1], bool)
+    within = np.all((points >= inset[:2, None]) & (points <= inset[2:, None]), axis=0)
+    share = (within & inside).sum() / max(1, inside.sum())
+    return ~within if share < _MOSTLY else np.ones(points.shape[1], bool)
+
+
 def _voters(like: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
     """Rows, columns and values of the few highest of every row that are high enough."""
     kept = min(_VOTES, like.shape[1])
@@ -321,7 +389,7 @@ def _run(good: NDArray[np.bool_], core: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return out
 
 
-def _softened(thumbs: NDArray[np.uint8], scale: float) -> Floats:
+def softened(thumbs: NDArray[np.uint8], scale: float) -> Floats:
     """As coarse as being shown `scale` times larger in the other one calls for."""
     pictures = thumbs.astype(np.float32)
     side = pictures.shape[1]
@@ -339,7 +407,7 @@ def _softened(thumbs: NDArray[np.uint8], scale: float) -> Floats:
     return soft
 
 
-def _sampled(pictures: Floats, points: NDArray[np.float64]) -> Floats:
+def sampled(pictures: Floats, points: NDArray[np.float64]) -> Floats:
     """Values (n x p) between cells at `points` (2 x p, 0 to 1)."""
     side = pictures.shape[1]
     x, y = np.clip(points * side - 0.5, 0, side - 1)

@@ -21,19 +21,21 @@ _LARGER = 1.6
 _CORNERS = np.array([[0, 0, 1], [1, 0, 1], [0, 1, 1], [1, 1, 1]], float).T
 
 
-def registered(matrix: Floats, query: Picture, reference: Picture) -> Floats | None:
+def registered(
+    matrix: Floats, query: Picture, reference: Picture, shown: NDArray[np.bool_] | None = None
+) -> Floats | None:
     """`matrix` (2 x 3, reference to query, both from 0 to 1) made exact; None when it fails.
 
     Args:
         query, reference: square pictures, q x q and r x r, softened to one scale.
+        shown: q x q, where the query shows anything; left out, everywhere.
     """
+    everywhere = np.ones(query.shape, bool)
+    mask = (everywhere if shown is None else shown).astype(np.uint8) * 255
     inside, outside = _pixels(reference.shape[0]), np.linalg.inv(_pixels(query.shape[0]))
     warp = (outside @ np.vstack([matrix, [0, 0, 1]]) @ inside)[:2].astype(np.float32)
     try:
-        everywhere = np.full(query.shape, 255, np.uint8)
-        _, warp = cv2.findTransformECC(
-            reference, query, warp, cv2.MOTION_AFFINE, _STEPS, everywhere, 3
-        )
+        _, warp = cv2.findTransformECC(reference, query, warp, cv2.MOTION_AFFINE, _STEPS, mask, 3)
     except cv2.error:  # nothing in common, or not one step was possible
         return None
     full = np.vstack([warp.astype(float), [0, 0, 1]])

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from witnessmark.verification.matching import words
-from witnessmark.verification.matching.candidates import FLAT
+from witnessmark.verification.matching.candidates import FLAT, dull
 from witnessmark.verification.matching.decode import RATE
 from witnessmark.verification.matching.features import Features
 from witnessmark.verification.matching.fingerprint import Fingerprint
@@ -41,7 +41,8 @@ class Sketch:
     """n hashes, k keyframes, p words.
 
     Attributes:
-        hashes: n x 4, of whole and of trimmed pictures, in the orientation they were found in.
+        hashes: n x 4, of whole and of trimmed pictures and of pictures within them, in the
+            orientation they were found in.
         words, signatures, places: p, keyframe after keyframe; in a keyframe no word comes twice.
             A place is x + 256 y, in 255ths of the picture's longer side.
         keyframes: p, number of the keyframe that a word belongs to, from 0 to k - 1, rising.
@@ -115,14 +116,24 @@ def _worded(
 
 
 def _hashes(fingerprint: Fingerprint) -> Hashes:
-    """Whole and trimmed hashes of lively pictures, without those that bring nothing new."""
+    """Hashes of lively pictures, whole, trimmed and of insets, without what brings nothing new."""
     lively = fingerprint.contrast[::_STEP] >= FLAT
-    some = -(-int(lively.sum()) * 2 // MOST_HASHES) or 1
+    insets = _insets(fingerprint)
+    some = -(-(int(lively.sum()) * 2 + len(insets)) // MOST_HASHES) or 1
     whole = fingerprint.full[::_STEP][lively][::some]
     trimmed = fingerprint.inner[::_STEP][lively][::some]
     kept = pruned(whole)
     odd = np.any(whole != trimmed, axis=1)
-    return np.concatenate([kept, pruned(trimmed[odd])]).astype(np.uint64, copy=False)
+    parts = [kept, pruned(trimmed[odd]), pruned(insets[::some])]
+    return np.concatenate(parts).astype(np.uint64, copy=False)
+
+
+def _insets(fingerprint: Fingerprint) -> Hashes:
+    """Those of lively pictures within the pictures."""
+    edges = fingerprint.inset_edges[::_STEP]
+    there = np.flatnonzero(edges.any(axis=1))
+    lively = ~dull(fingerprint.thumbs[::_STEP][there], edges[there] / 255.0)
+    return fingerprint.inset[::_STEP][there[lively]]
 
 
 def pruned(hashes: Hashes) -> Hashes:
