@@ -5,9 +5,10 @@ in one row or column of pixels, straight from end to end. So differences of neig
 summed over some seconds; rows and columns that stand out against their neighbours over a long way
 make the sides of an inset, and rows that do so across the whole picture the edge of a bar.
 Measured on clips that are there to fit: seams of bars stood out over .82 of the width or more,
-nothing before a camera over more than .77; of insets the least side from .79 (one from .68), a
-window before a fixed camera .72, blocks of a poor encoding .85. So an inset is one more view to be
-compared, and what it covers is left out of the rest; neither makes a match by itself.
+nothing before a camera over more than .77; of insets the least side from .745, mostly from .82,
+rectangles of unedited clips (a window, a picture on a wall, coding blocks) up to .75. So an inset
+is one more view to be compared, and what it covers is left out of the rest; neither makes a match
+by itself.
 """
 
 from __future__ import annotations
