@@ -126,9 +126,13 @@ def small(picture: Picture, rotation: int = 0) -> Picture:
     height, width = picture.shape
     scale = SIDE / max(height, width)
     size = (max(16, round(width * scale)), max(16, round(height * scale)))
-    # Down to a half, linear meets every pixel, at a fifth of the cost of areas.
-    method = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
-    out = cv2.resize(picture, size, interpolation=method)
+    # Means of whole blocks first, then linear, which down to a half meets every pixel: together a
+    # quarter of the cost of areas.
+    block = min(int(np.ceil(0.5 / scale)), height, width)
+    down, across = height // block, width // block
+    whole = picture[: down * block, : across * block]
+    blocks = cv2.resize(whole, (across, down), interpolation=cv2.INTER_AREA)
+    out = cv2.resize(blocks, size, interpolation=cv2.INTER_LINEAR)
     return np.ascontiguousarray(np.rot90(out, round(rotation / 90) % 4)).astype(
         np.uint8, copy=False
     )

@@ -11,10 +11,10 @@ from witnessmark.verification.matching.align import GAP, Stretch
 from witnessmark.verification.matching.candidates import Placement, by_features, by_hash
 from witnessmark.verification.matching.fingerprint import Fingerprint
 from witnessmark.verification.matching.framehash import inverse
-from witnessmark.verification.matching.motion import BROAD, SHARED, Aligned, Laid
+from witnessmark.verification.matching.motion import BROAD, SCENIC, SHARED, Aligned, Laid
 from witnessmark.verification.matching.stills import Moment, moment
 
-VERSION = "2"
+VERSION = "3"
 #: Share of the query from which no further placement is looked at.
 _EXPLAINED = 0.8
 #: Agreement below which laying the pictures more exactly is not tried.
@@ -92,7 +92,9 @@ def match(query: Fingerprint, reference: Fingerprint) -> Match | None:
     filmed = [each for each in footage if each not in cards and each[1].same_footage]
     if filmed:
         return _matched("same_footage", filmed)
-    return _scene(placements) if not cards else _matched("same_card", cards)
+    if cards:
+        return _matched("same_card", cards)
+    return _scene(query, reference, placements)
 
 
 def _matched(relation: str, found: list[_Found]) -> Match:
@@ -207,14 +209,15 @@ def _covered(footage: list[_Found], query: Fingerprint) -> float:
     return total / max(query.duration / 1000, 0.1)
 
 
-def _scene(placements: list[Placement]) -> Match | None:
-    """The strongest placement as a scene: what agrees does not move."""
-    if not placements:
-        return None
-    best = max(placements, key=lambda each: len(np.unique(each.query)))
-    times = np.unique(best.query)
-    start, end = float(times[0]), float(times[-1])
-    there = float(best.reference.min()), float(best.reference.max())
-    if end - start < GAP / 2:
-        return None
-    return Match("same_scene", best.share, (Segment((start, end), there, 1.0, best.transform),))
+def _scene(query: Fingerprint, reference: Fingerprint, placements: list[Placement]) -> Match | None:
+    """The strongest placement under which more than a template agrees; it does not move."""
+    for best in sorted(placements, key=lambda each: -len(np.unique(each.query))):
+        start, end = float(best.query.min()), float(best.query.max())
+        if end - start < GAP / 2:
+            continue
+        laid = Laid(query, reference, best)
+        if laid.shared >= SHARED and laid.breadth(best) >= SCENIC:
+            there = float(best.reference.min()), float(best.reference.max())
+            segment = Segment((start, end), there, 1.0, best.transform)
+            return Match("same_scene", best.share, (segment,))
+    return None

@@ -59,6 +59,9 @@ _BLOCKS, _BLOCK_CELLS, _LOOKS, _DETAIL, _BLOCK_LIKE = 6, 12, 16, 6.0, 0.5
 #: one template over unrelated clips up to .36, or to .53 with an agreement up to .69; true copies
 #: from .50, under captions too, with an agreement from .79.
 BROAD, _BROADER, _SURE = 0.45, 0.6, 0.75
+#: Blocks that agree where two videos show one scene. Measured: parts before one fixed camera from
+#: .38 on (98 of 100), one template over unrelated clips to .30 (95 of 100), over textures .37.
+SCENIC = 0.4
 #: Agreement and breadth that need no closer look.
 _CLEAR = 0.85
 #: Agreement within half a second that movement of so many seconds must reach, how much less for
@@ -158,6 +161,11 @@ class Laid:
         ):
             inside &= _within(box, place, 0.5 / cells.shape[1])
         return sampled(self.q_soft, there[:, inside]), inside
+
+    def breadth(self, placement: Placement) -> float:
+        """Share of the blocks with detail in which it is the same, where a placement says so."""
+        rows = _nearest(self.query, placement.query)
+        return self._breadth(rows, _nearest(self.reference, placement.reference))
 
     def stretches(self) -> list[Stretch]:
         """Lines of time along which what moves agrees."""
