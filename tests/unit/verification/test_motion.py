@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from support import footage
-from witnessmark.verification.matching import Fingerprint
+from witnessmark.verification.matching import Fingerprint, match, motion
 from witnessmark.verification.matching.align import Stretch
 from witnessmark.verification.matching.candidates import Placement
 from witnessmark.verification.matching.decode import RATE, Sample
 from witnessmark.verification.matching.fingerprint import make
-from witnessmark.verification.matching.motion import Aligned, Laid, _lasting
+from witnessmark.verification.matching.motion import Aligned, Laid, _even
 
 HEIGHT, WIDTH, SECONDS = 180, 320, 4.0
 
 
 def aligned(agreement: float, quick: float, moving: float, rate: float = 1.0) -> Aligned:
-    return Aligned(Stretch(0, moving, rate, 0, 9), agreement, quick, moving, breadth=1.0, drawn=0.0)
+    return Aligned(
+        Stretch(0, moving, rate, 0, 9), agreement, quick, moving, wide=99.0, breadth=1.0, drawn=0.0
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,8 +55,8 @@ def test_a_speed_of_its_own_must_agree_more() -> None:
 def test_one_start_in_a_minute_of_rest_is_little_movement() -> None:
     even, start = np.ones(80, np.float32), np.full(80, 0.01, np.float32)
     start[40:44] = 1
-    assert _lasting(even) == pytest.approx(80 / RATE)
-    assert _lasting(start) < 1
+    assert _even(even) == pytest.approx(80)
+    assert _even(start) < RATE
 
 
 def waves(take: int) -> Fingerprint:
@@ -86,3 +89,42 @@ def test_waves_agree_over_a_second_and_not_within_half() -> None:
     assert itself.quick > 0.99
     assert itself.same_footage
     assert not other.same_footage
+
+
+def night(take: int, kind: str) -> Fingerprint:
+    """A camera on a tripod at night: noise of its own each time, and something that repeats."""
+    scene = footage.texture(np.random.default_rng(3), 270, 480).astype(np.float32) * 0.5 + 20
+    rng = np.random.default_rng([take, 4])
+    samples = []
+    for number in range(round(20 * RATE)):
+        time = number / RATE
+        picture = scene + rng.normal(0, 4, scene.shape)
+        if kind == "beacon" and time % 1 < 0.5:
+            picture[98:116, 300:319] = 230
+        if kind == "lit sign" and time % 1 < 0.5:
+            picture[60:190, 120:330] += 90
+        seen = np.clip(picture, 0, 255).astype(np.uint8)
+        if kind == "clock":
+            cv2.putText(seen, f"12:00:{int(time):02d}", (8, 200), 0, 1.6, 255, 4)
+        samples.append(Sample(time, seen))
+    return make(samples, 20.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "rule"),
+    [("beacon", ("_WIDE", 0.0)), ("clock", ("_WIDE", 0.0)), ("lit sign", ("_LEFT", 2.0))],
+)
+def test_what_repeats_makes_no_copy_of_another_take(
+    kind: str, rule: tuple[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = night(1, kind), night(2, kind)
+    for pair in ((one, other), (other, one)):
+        found = match(*pair)
+        assert found is not None
+        assert found.relation == "same_scene"
+    monkeypatch.setattr(motion, *rule)
+    if kind != "lit sign":
+        monkeypatch.setattr(motion, "_LEFT", 2.0)
+    found = match(one, other)
+    assert found is not None
+    assert found.relation == "same_footage"

@@ -37,8 +37,8 @@ LEAST_SAMPLES = 3
 MOST = 6
 
 #: Features of a keyframe used to find pairs of keyframes: so many that a video has `_SCOUTS` in
-#: all, which keeps the search under a tenth of a second. All are used to place one.
-_SCOUTS, _LEAST_SCOUTS = 1800, 40
+#: all, and of hours the features of so many keyframes. All are used to place one.
+_SCOUTS, _LEAST_SCOUTS, _MOST_SCOUTED = 1800, 40, 600
 #: Differing bits of 256 up to which two ORB descriptors may be one point: to scout, to place.
 _SCOUTED, _SAME_POINT = 64, 72
 _SCOUT_VOTES = 4
@@ -195,8 +195,9 @@ def _scout(query: tuple[Features, ...], reference: tuple[Features, ...]) -> list
 
 def _stacked(all_features: tuple[Features, ...]) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
     each_one = max(_LEAST_SCOUTS, _SCOUTS // max(1, len(all_features)))
-    parts = [each.descriptors[:each_one] for each in all_features]
-    of = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    chosen = np.arange(0, len(all_features), 1 + len(all_features) // _MOST_SCOUTED)
+    parts = [all_features[at].descriptors[:each_one] for at in chosen]
+    of = np.repeat(chosen, [len(part) for part in parts])
     return (np.concatenate(parts) if parts else np.zeros((0, 32), np.uint8)), of
 
 

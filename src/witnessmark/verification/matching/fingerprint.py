@@ -140,7 +140,8 @@ class Fingerprint:
         blocks = [(take("u1", int(c), 32), take("u1", int(c), 32)) for c in counts]
         take.end()
         _check_order(made["times"], made["keys"], n)
-        _check_boxes(made["edges"], made["between"], made["inset_edges"])
+        inset = made["inset_edges"]
+        _check_boxes(made["edges"], made["between"], inset[inset.any(axis=1)])
         pairs = tuple(Features(p, *d) for p, d in zip(points, blocks, strict=True))
         return cls(width=width, height=height, duration=duration, features=pairs, **made)
 
@@ -185,8 +186,7 @@ def _check_order(times: NDArray[np.uint32], keys: NDArray[np.uint32], n: int) ->
 
 def _check_boxes(*all_edges: NDArray[np.uint8]) -> None:
     for edges in all_edges:
-        some = edges[edges.any(axis=1)]
-        if np.any(some[:, :2] >= some[:, 2:]):
+        if np.any(edges[:, :2] >= edges[:, 2:]):
             raise _bad("has a box that holds nothing")
 
 

@@ -89,7 +89,7 @@ def match(query: Fingerprint, reference: Fingerprint) -> Match | None:
         placements += features
         footage = _gathered(footage, query, reference, features)
     cards = [each for each in footage if _card(each, query, reference)]
-    filmed = [each for each in footage if each not in cards and each[1].same_footage]
+    filmed = [each for each in footage if each not in cards]
     if filmed:
         return _matched("same_footage", filmed)
     if cards:
@@ -157,21 +157,19 @@ def _same(query: Fingerprint, reference: Fingerprint, placement: Placement) -> I
     laid = Laid(query, reference, placement)
     for stretch in laid.stretches():
         aligned = _judged(laid, stretch, query, reference, placement)
-        if aligned is None or not (aligned.same_footage or _same_drawn(aligned)):
+        if aligned is None or aligned.stretch.end - aligned.stretch.start < SHORTEST:
             continue
         line = aligned.stretch
-        if line.end - line.start < SHORTEST:
-            continue
         there = line.reference(line.start), line.reference(line.end)
-        yield (
-            Segment(
-                (line.start, line.end),
-                (max(0.0, there[0]), min(reference.duration / 1000, there[1])),
-                line.rate,
-                placement.transform,
-            ),
-            aligned,
+        segment = Segment(
+            (line.start, line.end),
+            (max(0.0, there[0]), min(reference.duration / 1000, there[1])),
+            line.rate,
+            placement.transform,
         )
+        found = segment, aligned
+        if aligned.same_footage or (_same_drawn(aligned) and _card(found, query, reference)):
+            yield found
 
 
 def _judged(
@@ -186,7 +184,11 @@ def _judged(
         return aligned
     closer = Laid(query, reference, dataclasses.replace(placement, matrix=matrix))
     again = closer.judged(aligned.stretch) if closer.shared >= SHARED else None
-    return again if again and again.agreement > aligned.agreement else aligned
+    return aligned if again is None else max(aligned, again, key=_rank)
+
+
+def _rank(aligned: Aligned) -> tuple[bool, float]:
+    return aligned.same_footage, aligned.agreement
 
 
 def _merged(kept: list[_Found], new: Iterable[_Found]) -> list[_Found]:
@@ -213,7 +215,7 @@ def _scene(query: Fingerprint, reference: Fingerprint, placements: list[Placemen
     """The strongest placement under which more than a template agrees; it does not move."""
     for best in sorted(placements, key=lambda each: -len(np.unique(each.query))):
         start, end = float(best.query.min()), float(best.query.max())
-        if end - start < GAP / 2:
+        if max(end - start, float(np.ptp(best.reference))) < GAP / 2:  # one rule for both sides
             continue
         laid = Laid(query, reference, best)
         if laid.shared >= SHARED and laid.breadth(best) >= SCENIC:

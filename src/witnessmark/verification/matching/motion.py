@@ -73,6 +73,11 @@ _MOSTLY = 0.5
 _RIM = 0.015
 #: What a speed of its own must add: it is one more number fitted.
 _ODD = 0.03
+#: Cells that the agreement must come from, and how much of it may be left when one side is
+#: shifted by so many seconds. Measured: copies from 18 cells, and up to .44; takes in which a light
+#: blinks or a clock ticks, up to 9 cells, and about 1.
+_WIDE, _LEFT = 12.0, 0.7
+_SHIFTS = np.concatenate([np.arange(-3.0, -0.4, 0.25), np.arange(0.5, 3.1, 0.25)])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -83,7 +88,9 @@ class Aligned:
         agreement: correlation over space and time of what moves against the second around it, -1
             to 1.
         quick: the same against half a second around it.
-        moving: seconds that movement lasts (see `_lasting`).
+        moving: seconds that movement lasts (see `_even`).
+        wide: cells that the agreement comes from, counted alike.
+        again: the most of `quick` when one side is shifted: of a light that blinks, nearly all.
         breadth: share of the blocks of the picture whose detail agrees: a caption that two
             videos share covers few.
         drawn: share of the picture without any detail, 0 when it has no contrast either: cards
@@ -94,8 +101,10 @@ class Aligned:
     agreement: float
     quick: float
     moving: float
+    wide: float
     breadth: float
     drawn: float
+    again: float = 0.0
 
     @property
     def same_footage(self) -> bool:
@@ -105,7 +114,9 @@ class Aligned:
         (`bench/matching/sources.py`; docs/adr/0023). The less moves, the more must agree.
         """
         broad = BROAD if self.agreement >= _SURE else _BROADER
-        if self.moving < 1.0 or self.breadth < broad:
+        if self.moving < 1.0 or self.wide < _WIDE or self.breadth < broad:
+            return False
+        if self.again > _LEFT * self.quick:
             return False
         bar = _BAR - _FALL * max(0.0, self.moving - _MOVED)
         odd = _ODD if self.stretch.rate != 1.0 else 0.0
@@ -203,6 +214,8 @@ class Laid:
         straight = self._along(plain)
         if found is None or straight is None:
             return found or straight
+        if straight.same_footage != found.same_footage:
+            return straight if straight.same_footage else found
         return straight if straight.agreement > found.agreement - _PLAIN else found
 
     def _along(self, stretch: Stretch) -> Aligned | None:
@@ -218,20 +231,50 @@ class Laid:
         # What stands still is taken away anew, over the same pictures on both sides: beyond the
         # run one of them may show something else.
         times, rows = self.query[run], self.q[run]
-        others = [_between(self.r, self.reference, at[run] + nudge) for nudge in _NUDGES]
-        agreements = [_agreement(rows, other, _AROUND) for other in others]
-        best = int(np.argmax(agreements))
-        quick = max(_agreement(rows, other, _CLOSELY) for other in others)
-        energy = np.sqrt(_residual(rows)[1] * _residual(others[best])[1])
+        found = [self._compared(rows, at[run] + nudge) for nudge in _NUDGES]
+        best = int(np.argmax([each[0] for each in found]))
+        agreement, _, energy, cells = found[best]
         line = dataclasses.replace(
             stretch,
             start=float(times[0]),
             end=float(times[-1]),
             offset=stretch.offset + _NUDGES[best],
         )
-        breadth = self._breadth(np.flatnonzero(run), near[run])
-        drawn = self._drawn(near[run])
-        return Aligned(line, agreements[best], quick, _lasting(energy), breadth, drawn)
+        made = Aligned(
+            line,
+            agreement,
+            max(each[1] for each in found),
+            _even(energy) / RATE,
+            _even(cells),
+            self._breadth(np.flatnonzero(run), near[run]),
+            self._drawn(near[run]),
+        )
+        if made.same_footage:
+            made = dataclasses.replace(made, again=self._again(rows, at[run] + _NUDGES[best]))
+        return made
+
+    def _compared(
+        self, rows: Floats, at: NDArray[np.float64]
+    ) -> tuple[float, float, Floats, Floats]:
+        """Agreement over a second, and within half of one; energy of each row, and of each cell."""
+        other = _between(self.r, self.reference, at)
+        (slow, energy), (theirs, their_energy) = _residual(rows), _residual(other)
+        agreement = _correlation(slow, theirs)
+        quick, theirs = _residual(rows, _CLOSELY)[0], _residual(other, _CLOSELY)[0]
+        cells = np.maximum((quick * theirs).sum(axis=0), 0)
+        return agreement, _correlation(quick, theirs), np.sqrt(energy * their_energy), cells
+
+    def _again(self, rows: Floats, at: NDArray[np.float64]) -> float:
+        """The greatest agreement within half a second when the reference is shifted."""
+        first = max(0, (len(rows) - _BLOCK) // 2)
+        rows, at = rows[first : first + _BLOCK], at[first : first + _BLOCK]
+        most = 0.0
+        for shift in _SHIFTS:
+            there = (at + shift >= self.reference[0]) & (at + shift <= self.reference[-1])
+            if there.sum() >= 2 * LEAST:
+                other = _between(self.r, self.reference, at[there] + shift)
+                most = max(most, _agreement(rows[there], other, _CLOSELY))
+        return most
 
     def _drawn(self, there: NDArray[np.intp]) -> float:
         """Share of the shared cells that are as bright as their neighbours."""
@@ -352,12 +395,12 @@ def _between(rows: Floats, clock: NDArray[np.float64], at: NDArray[np.float64]) 
     return rows[left] * (1 - share) + rows[left + 1] * share
 
 
-def _lasting(energy: Floats) -> float:
-    """Seconds that movement lasts, as if it were even: one start counts little in a minute.
+def _even(energy: Floats) -> float:
+    """How many of the values it would be if all were alike: one start counts little in a minute.
 
-    Kish's effective sample size, of weights that are energies of samples.
+    Kish's effective sample size.
     """
-    return float(energy.sum() ** 2 / max(float((energy**2).sum()), 1e-9)) / RATE
+    return float(energy.sum() ** 2 / max(float((energy**2).sum()), 1e-9))
 
 
 def _agreement(a: Floats, b: Floats, around: int) -> float:
