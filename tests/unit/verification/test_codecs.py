@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from support import footage
+from support import edits, footage
 from witnessmark.verification.matching import Fingerprint, match
 from witnessmark.verification.matching.fingerprint import of_file
 
@@ -89,3 +89,22 @@ def test_however_it_is_coded(
 def test_a_pace_that_varies(source: Path, reference: Fingerprint, tmp_path: Path) -> None:
     copy = coded(source, tmp_path / "copy.mkv", "libx264", "yuv420p", {}, vary=True)
     found_again(copy, reference)
+
+
+def test_two_recordings_in_one_file_are_both_looked_at(source: Path, tmp_path: Path) -> None:
+    other = footage.synthetic(tmp_path / "other.mp4", seed=12, seconds=5.0)
+    streams = []
+    for clip in (source, other):
+        path = tmp_path / f"{clip.stem}.ts"
+        edits.write(path, edits.steady(edits.frames(clip), 25.0), 25.0)
+        streams.append(path.read_bytes())
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(b"".join(streams))
+    with joined.open("rb") as file:
+        both, warnings = of_file(file)
+    assert "clock_jumps" in warnings
+    for clip in (source, other):
+        with clip.open("rb") as file:
+            found = match(of_file(file)[0], both)
+        assert found is not None
+        assert found.relation == "same_footage"

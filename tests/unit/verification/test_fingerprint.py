@@ -92,6 +92,15 @@ def test_boxes_that_hold_nothing_are_refused(name: str) -> None:
             Fingerprint.decode(dataclasses.replace(whole, **{name: boxes}).encode())
 
 
+@pytest.mark.parametrize("name", ["edges", "between"])
+def test_only_an_inset_may_be_none(name: str) -> None:
+    whole = sampled()
+    boxes = np.array(getattr(whole, name))
+    boxes[3] = 0
+    with pytest.raises(BadInput):
+        Fingerprint.decode(dataclasses.replace(whole, **{name: boxes}).encode())
+
+
 def oriented(image: np.ndarray, name: str) -> np.ndarray:
     """Turned in pixels, as the name says."""
     if name.startswith("mirror"):

@@ -103,6 +103,14 @@ def test_a_still_picture_is_a_scene_and_no_proof_of_footage() -> None:
     assert found.relation == "same_scene"
 
 
+def test_a_scene_does_not_depend_on_who_asks() -> None:
+    picture = footage.texture(np.random.default_rng(0), 270, 480)
+    long, short = (make((Sample(n / 8, picture) for n in range(c)), c / 8) for c in (32, 10))
+    for found in (match(long, short), match(short, long)):
+        assert found is not None
+        assert found.relation == "same_scene"
+
+
 def test_nothing_and_next_to_nothing_match_nothing(reference: Fingerprint) -> None:
     empty = make([], 0.0)
     one = Fingerprint.decode(reference.encode())

@@ -55,6 +55,15 @@ def overlaid(pictures: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.nda
     return over.made()
 
 
+def test_of_a_short_rest_what_was_found_before_stands() -> None:
+    pictures = inlaid(66)
+    _, insets, _ = overlaid(pictures)
+    assert insets[0].any()
+    assert (insets == insets[0]).all()
+    _, insets, _ = overlaid([*wandering(1, 64), *pictures[64:]])
+    assert not insets.any()
+
+
 # --- finding -----------------------------------------------------------------------------------
 
 

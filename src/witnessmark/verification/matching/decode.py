@@ -31,6 +31,8 @@ SIDE = 480
 MAX_SAMPLES = 200_000
 #: From this many pictures a second on, those that no other picture needs are skipped.
 _PLENTY = 20
+#: A clock that goes back by so many seconds starts anew, as where two recordings were put together.
+_BACK = 1.0
 
 cv2.setNumThreads(1)
 
@@ -49,7 +51,8 @@ class Video:
 
     Attributes:
         duration: seconds from the first to the end of the last decoded picture.
-        warnings: `damaged_packets`, `read_error`, `cut_short`, `no_video`, `not_media`.
+        warnings: `damaged_packets`, `read_error`, `cut_short`, `clock_jumps`, `no_video`,
+            `not_media`.
     """
 
     file: BinaryIO
@@ -90,6 +93,9 @@ class Video:
         for frame in frames:
             raw = float(frame.time) if frame.time is not None else None
             start = raw if start is None else start
+            if raw is not None and start is not None and raw - start < last - _BACK:
+                self._warn("clock_jumps")
+                start = raw - last - 0.04
             time = last + 0.04 if raw is None or start is None else raw - start
             time = max(time, last)
             self.duration = max(self.duration, time + _length(frame))

@@ -53,6 +53,8 @@ class Overlaid:
         self._bars: list[NDArray[np.uint8]] = []
         self._held: list[Picture] = []
         self._seams = _Seams()
+        self._shape: tuple[int, ...] = ()
+        self._places: tuple[Box | None, Box | None] = (None, None)
 
     def add(self, picture: Picture) -> None:
         """The next picture."""
@@ -76,8 +78,12 @@ class Overlaid:
 
     def _settle(self) -> None:
         """One place for all that are held."""
-        some = len(self._held) > 1
-        inset, between = self._seams.found() if some else (None, None)
+        shape = self._held[-1].shape if self._held else (0, 0)
+        if shape != self._shape or 2 * len(self._held) >= _WHILE:
+            some = len(self._held) > 1
+            self._places = self._seams.found() if some else (None, None)
+        self._shape = shape  # of a short rest there is too little: what was found before stands
+        inset, between = self._places
         for picture in self._held:
             whole = (0, 0, *picture.shape[::-1])
             self._bars.append(shares(between or whole, picture))
