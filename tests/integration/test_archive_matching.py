@@ -88,6 +88,14 @@ def test_a_malformed_fingerprint_file_is_made_again(
     assert path.read_bytes() == good
 
 
+def test_what_another_version_left_is_removed(archive: Archive, files: list[ObjectRow]) -> None:
+    old = archive.derived / "fingerprints" / "1" / "ab" / "abc"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"WMFP")
+    matching.match(archive)
+    assert not old.exists()
+
+
 @pytest.mark.parametrize("seconds", [0.04, 0.2, 0.4, 2.0])
 def test_short_and_still_clips_are_compared(
     seconds: float, archive: Archive, tmp_path: Path, clips: list[ObjectRow]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -99,7 +100,16 @@ def fingerprint_all(
     missing = [row for row in rows if row.sha256 in due and row not in held]
     tally.objects, tally.held = len(rows), len(there)
     tally.failed_before = len(rows) - len(there) - len(missing)
-    return there + _fingerprint(archive, kind, missing, tally, on_progress)
+    made = _fingerprint(archive, kind, missing, tally, on_progress)
+    _sweep(archive, kind)
+    return there + made
+
+
+def _sweep(archive: Archive, kind: Kind[P]) -> None:
+    """Removes what other versions left: large, and like pictures of people."""
+    for folder in (archive.derived / f"{kind.name}s").glob("*"):
+        if folder.name != kind.version:
+            shutil.rmtree(folder)
 
 
 def _fingerprint(

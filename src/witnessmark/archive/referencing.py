@@ -103,7 +103,9 @@ def _duration(outcome: Outcome) -> int | str:
     """Milliseconds, or why the file is not taken."""
     if outcome.result is None:
         if outcome.failure == "error":
-            return "it holds no fingerprint of this version"
+            return (
+                f"it holds no fingerprint of version {VERSION}: ask whoever gave it to export again"
+            )
         return FAILURES[outcome.failure]
     value = outcome.result.value
     duration = value.get("duration") if isinstance(value, dict) else None

@@ -114,7 +114,9 @@ def list_links(
 
 def line(each: Standing) -> str:
     """A link in one line, for people."""
-    by = f"score {each.link.score}" if each.link else "on a person's word"
+    by = "on a person's word"
+    if each.link:
+        by = f"score {each.link.score} by matcher {each.link.matcher}"
     decided = "".join(f", entry {entry}" for entry in each.decided_by)
     state = "" if each.state == "found" else f"; {each.state}{decided}"
     return f"{each.a[:12]} ~ {each.b[:12]}: {each.relation.replace('_', ' ')}, {by}{state}"
@@ -134,6 +136,7 @@ def _members(each: Standing) -> dict[str, Any]:
         return members | {"by": "person"}
     segments = [plain(segment) for segment in each.link.segments]
     found = {"by": "program", "entry": each.link.entry, "score": each.link.score}
+    found["matcher"] = each.link.matcher
     return members | found | {"segments": segments}
 
 
