@@ -231,7 +231,8 @@ class Laid:
         # What stands still is taken away anew, over the same pictures on both sides: beyond the
         # run one of them may show something else.
         times, rows = self.query[run], self.q[run]
-        found = [self._compared(rows, at[run] + nudge) for nudge in _NUDGES]
+        rests = _residual(rows), _residual(rows, _CLOSELY)
+        found = [self._compared(rests, at[run] + nudge) for nudge in _NUDGES]
         best = int(np.argmax([each[0] for each in found]))
         agreement, _, energy, cells = found[best]
         line = dataclasses.replace(
@@ -254,13 +255,16 @@ class Laid:
         return made
 
     def _compared(
-        self, rows: Floats, at: NDArray[np.float64]
+        self, rests: tuple[tuple[Floats, Floats], ...], at: NDArray[np.float64]
     ) -> tuple[float, float, Floats, Floats]:
-        """Agreement over a second, and within half of one; energy of each row, and of each cell."""
+        """Agreement over a second, and within half of one; energy of each row, and of each cell.
+
+        `rests`: residuals of the query over a second, and over half of one.
+        """
         other = _between(self.r, self.reference, at)
-        (slow, energy), (theirs, their_energy) = _residual(rows), _residual(other)
+        ((slow, energy), (quick, _)), (theirs, their_energy) = rests, _residual(other)
         agreement = _correlation(slow, theirs)
-        quick, theirs = _residual(rows, _CLOSELY)[0], _residual(other, _CLOSELY)[0]
+        theirs = _residual(other, _CLOSELY)[0]
         cells = np.maximum((quick * theirs).sum(axis=0), 0)
         return agreement, _correlation(quick, theirs), np.sqrt(energy * their_energy), cells
 
