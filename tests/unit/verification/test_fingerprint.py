@@ -41,8 +41,8 @@ ENCODED = sampled().encode()
 
 def test_round_trip() -> None:
     before, after = sampled(), Fingerprint.decode(ENCODED)
-    names = ("times", "full", "inner", "edges", "inset", "inset_edges", "between", "contrast",
-             "thumbs", "keys")  # fmt: skip
+    names = ("times", "full", "inner", "edges", "inset", "inset_edges", "inset_thumbs",
+             "between", "contrast", "thumbs", "keys")  # fmt: skip
     for name in names:
         assert np.array_equal(getattr(before, name), getattr(after, name)), name
     assert (before.width, before.height, before.duration) == (480, 270, 1500)

@@ -52,7 +52,9 @@ def overlaid(pictures: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.nda
     over = Overlaid()
     for each in pictures:
         over.add(each)
-    return over.made()
+    made = over.made()
+    assert len(made["inset_thumbs"]) == made["inset_edges"].any(axis=1).sum()
+    return made["inset"], made["inset_edges"], made["between"]
 
 
 def test_of_a_short_rest_what_was_found_before_stands() -> None:
@@ -180,11 +182,22 @@ def test_what_shares_nothing_with_a_composition_stays_nothing(
     assert match(other, composed) is None
 
 
-def test_an_inset_is_placed_by_its_hash(clips: tuple[Path, Path], composed: Fingerprint) -> None:
+def seamless(one: Fingerprint) -> Fingerprint:
+    """As if no seam had been found."""
+    return dataclasses.replace(one, inset_edges=0 * one.inset_edges)
+
+
+def test_an_inset_is_a_video_of_its_own(clips: tuple[Path, Path], composed: Fingerprint) -> None:
     """Features place it as well here; of small or poor ones there are too few."""
-    left, top, right, bottom = np.median(composed.inset_edges, axis=0) / 255
-    placed = candidates.by_hash(composed, of(clips[0]))[0].matrix
-    assert np.allclose(placed, [[right - left, 0, left], [0, bottom - top, top]], atol=0.01)
+    inset, alone = composed.within(), of(clips[0])
+    assert inset is not None
+    assert inset.within() is None
+    placed = candidates.by_hash(inset, alone)[0].matrix
+    assert np.allclose(placed, np.eye(2, 3), atol=0.01)
+    whole = match(seamless(composed), alone)
+    small = match(composed, alone)
+    assert small is not None
+    assert whole is None or small.score > whole.score + 0.02
 
 
 def test_what_an_inset_covers_is_compared_beside_it(
@@ -204,9 +217,9 @@ def test_the_rim_of_an_inset_is_not_compared(
 ) -> None:
     """Its cells show what is beside it, too."""
     alone = of(clips[0])
-    inner = match(composed, alone)
+    inner = match(seamless(composed), alone)
     monkeypatch.setattr(motion, "_off_rim", lambda _, x, *__: np.ones(len(x), bool))
-    whole = match(composed, alone)
+    whole = match(seamless(composed), alone)
     assert inner is not None
     assert whole is not None
     assert inner.score > whole.score + 0.01
@@ -216,12 +229,13 @@ def test_the_rim_of_an_inset_is_not_compared(
 def test_dark_insets_have_nothing_in_common(level: int, placed: int) -> None:
     """The hash of an empty box is that of coding noise, the same on every channel."""
     one, other = printed(inlaid(40, covered=41)), printed(inlaid(40, covered=42, shown=3))
-    left, top, right, bottom = (each * 36 // 255 for each in one.inset_edges[0].astype(int))
-    thumbs = one.thumbs.copy()
-    thumbs[:, top : bottom + 1, left : right + 1] *= np.uint8(level)
     assert other.inset_edges.any()
-    one = dataclasses.replace(one, inset=other.inset, thumbs=thumbs)
-    assert len(candidates.by_hash(one, other)) == placed
+    thumbs = one.inset_thumbs * np.uint8(level)
+    one = dataclasses.replace(one, inset=other.inset, inset_thumbs=thumbs)
+    here, there = one.within(), other.within()
+    assert here is not None
+    assert there is not None
+    assert len(candidates.by_hash(here, there)) == placed
 
 
 def test_a_running_line_does_not_hide_a_copy(

@@ -73,7 +73,7 @@ class Placement:
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class _View:
-    """Some samples of a fingerprint: whole, without borders, or the picture within them."""
+    """Some samples of a fingerprint, whole or without borders."""
 
     hashes: Hashes
     seconds: Floats
@@ -89,24 +89,7 @@ def _views(fingerprint: Fingerprint, step: int) -> list[_View]:
     if not np.array_equal(fingerprint.full, fingerprint.inner):
         edges = fingerprint.edges[::step] / 255.0
         views.append(_View(fingerprint.inner[::step], seconds, flat, edges))
-    there = np.flatnonzero(fingerprint.inset_edges[::step].any(axis=1))
-    if len(there):
-        boxes = fingerprint.inset_edges[::step][there] / 255.0
-        flat = dull(fingerprint.thumbs[::step][there], boxes)
-        views.append(_View(fingerprint.inset[::step][there], seconds[there], flat, boxes))
     return views
-
-
-def dull(thumbs: NDArray[np.uint8], boxes: Floats) -> NDArray[np.bool_]:
-    """Whether pictures (n x s x s) are flat within boxes (n x 4)."""
-    side = thumbs.shape[1]
-    first = np.floor(boxes[:, :2] * side).astype(int)
-    last = np.ceil(boxes[:, 2:] * side).astype(int)
-    spreads = [
-        float(thumb[t:b, lo:r].std())
-        for thumb, (lo, t), (r, b) in zip(thumbs, first, last, strict=True)
-    ]
-    return np.array(spreads) < FLAT
 
 
 def by_hash(query: Fingerprint, reference: Fingerprint) -> list[Placement]:

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from witnessmark.model import LinkSegment
 from witnessmark.verification.matching.features import Features
-from witnessmark.verification.matching.fingerprint import THUMB, Fingerprint
+from witnessmark.verification.matching.fingerprint import Fingerprint
+from witnessmark.verification.matching.framehash import THUMB
 
 Floats = NDArray[np.float64]
 

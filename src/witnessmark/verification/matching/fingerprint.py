@@ -3,12 +3,13 @@
 A fingerprint is derived data: it can be made again, and one without its video is only a claim.
 Its thumbnails (36x36 grey) show whether something moves, never who: but treat it like a picture.
 
-Layout, little-endian, version 3:
+Layout, little-endian, version 4:
     "WMFP", version u16, width u16, height u16 (of the sampled picture), duration ms u32,
     samples n u32, keyframes m u32, side s of a thumbnail u16;
     n times ms u32; n full hashes 32 bytes; n inner hashes 32 bytes; n x 4 inner edges u8;
     n inset hashes 32 bytes; n x 4 inset edges u8 (all 0: no inset); n x 4 edges between bars u8;
-    n contrasts u8; n x s x s luma u8; m sample numbers u32; m feature counts u16;
+    n contrasts u8; n x s x s luma u8; k x 36 x 36 luma u8 of the k insets;
+    m sample numbers u32; m feature counts u16;
     for every feature: x u16, y u16; for every feature: 32 bytes, and 32 bytes mirrored.
 """
 
@@ -29,12 +30,18 @@ from witnessmark.ports import Result
 from witnessmark.verification.matching.borders import inner
 from witnessmark.verification.matching.decode import MAX_SAMPLES, Sample, Video
 from witnessmark.verification.matching.features import COUNT, Features, features
-from witnessmark.verification.matching.framehash import Hashes, distances, frame_hash, square
+from witnessmark.verification.matching.framehash import (
+    THUMB,
+    Hashes,
+    distances,
+    frame_hash,
+    square,
+    thumbnail,
+)
 from witnessmark.verification.matching.seams import Overlaid, shares
 
-VERSION = "3"
-#: Side of a thumbnail; that of a picture, of which there is only one, is larger.
-THUMB = 36
+VERSION = "4"
+#: Side of the thumbnail of a picture, of which there is only one.
 STILL_THUMB = 144
 #: Seconds between pictures whose features are kept.
 KEY_STEP = 1.0
@@ -59,6 +66,7 @@ class Fingerprint:
         edges: n x 4, left, top, right, bottom of the inner picture in 255ths.
         inset: n x 4 words, hash of a picture within the picture, 0 without one.
         inset_edges: n x 4, like `edges`; all 0 without one.
+        inset_thumbs: k x 36 x 36 luma of the insets; in `thumbs` they are too small to compare.
         between: n x 4, like `edges`, of what lies between bars that were laid over it.
         contrast: n, standard deviation of the thumbnail; a flat picture has next to none.
         thumbs: n x s x s luma; s is 36, or 144 of a picture.
@@ -75,6 +83,7 @@ class Fingerprint:
     edges: NDArray[np.uint8]
     inset: Hashes
     inset_edges: NDArray[np.uint8]
+    inset_thumbs: NDArray[np.uint8]
     between: NDArray[np.uint8]
     contrast: NDArray[np.uint8]
     thumbs: NDArray[np.uint8]
@@ -89,6 +98,34 @@ class Fingerprint:
         """Times in seconds."""
         return self.times / 1000.0
 
+    def within(self) -> Fingerprint | None:
+        """The picture within the picture as a video of its own, on the same clock; None without
+        one."""
+        there = self.inset_edges.any(axis=1)
+        if not there.any():
+            return None
+        count = int(there.sum())
+        left, top, right, bottom = np.median(self.inset_edges[there], axis=0) / 255.0
+        none, whole = np.zeros((count, 4), np.uint8), np.array([[0, 0, 255, 255]], np.uint8)
+        everywhere = np.repeat(whole, count, axis=0)
+        return dataclasses.replace(
+            self,
+            width=max(1, round(self.width * (right - left))),
+            height=max(1, round(self.height * (bottom - top))),
+            times=self.times[there],
+            full=self.inset[there],
+            inner=self.inset[there],
+            edges=everywhere,
+            inset=np.zeros((count, 4), np.uint64),
+            inset_edges=none,
+            inset_thumbs=self.inset_thumbs[:0],
+            between=everywhere,
+            contrast=spread(self.inset_thumbs),
+            thumbs=self.inset_thumbs,
+            keys=self.keys[:0],
+            features=(),
+        )
+
     def encode(self) -> bytes:
         """The bytes of the layout above."""
         head = _HEADER.pack(
@@ -99,7 +136,7 @@ class Fingerprint:
         points = [np.rint(each.points * 65535).astype("<u2").tobytes() for each in self.features]
         arrays = (
             self.times.astype("<u4"), self.full, self.inner, self.edges, self.inset,
-            self.inset_edges, self.between, self.contrast, self.thumbs,
+            self.inset_edges, self.between, self.contrast, self.thumbs, self.inset_thumbs,
             self.keys.astype("<u4"), counts,
         )  # fmt: skip
         tail = [each.tobytes() for f in self.features for each in (f.descriptors, f.mirrored)]
@@ -131,8 +168,10 @@ class Fingerprint:
             "between": take("u1", n, 4),
             "contrast": take("u1", n),
             "thumbs": take("u1", n, side, side),
-            "keys": take("<u4", m),
         }
+        insets = made["inset_edges"].any(axis=1)
+        made["inset_thumbs"] = take("u1", int(insets.sum()), THUMB, THUMB)
+        made["keys"] = take("<u4", m)
         counts = take("<u2", m)
         if counts.size and counts.max() > COUNT:
             raise _bad("claims too many features")
@@ -140,8 +179,7 @@ class Fingerprint:
         blocks = [(take("u1", int(c), 32), take("u1", int(c), 32)) for c in counts]
         take.end()
         _check_order(made["times"], made["keys"], n)
-        inset = made["inset_edges"]
-        _check_boxes(made["edges"], made["between"], inset[inset.any(axis=1)])
+        _check_boxes(made["edges"], made["between"], made["inset_edges"][insets])
         pairs = tuple(Features(p, *d) for p, d in zip(points, blocks, strict=True))
         return cls(width=width, height=height, duration=duration, features=pairs, **made)
 
@@ -212,12 +250,10 @@ class _Maker:
         if (right - left, bottom - top) != picture.shape[::-1]:
             trimmed = frame_hash(square(picture[top:bottom, left:right]))
         edges = shares((left, top, right, bottom), picture)
-        thumb = cv2.resize(squared, (THUMB, THUMB), interpolation=cv2.INTER_AREA)
-        contrast = min(255, round(float(thumb.std())))
         time = round(sample.time * 1000)
         if self.rows and time <= self.rows[-1][0]:
             return
-        self.rows.append((time, full, trimmed, edges, contrast, thumb))
+        self.rows.append((time, full, trimmed, edges, thumbnail(squared)))
         self._overlaid.add(picture)
         self._maybe_key(sample, full)
 
@@ -234,13 +270,15 @@ class _Maker:
         self.features.append(features(sample.luma))
 
     def made(self, duration: float) -> Fingerprint:
-        columns: list[Any] = list(zip(*self.rows, strict=True)) or [()] * 6
-        times, full, trimmed, edges, contrast, thumbs = columns
-        n, side = len(times), THUMB
-        inset, inset_edges, between = self._overlaid.made()
+        columns: list[Any] = list(zip(*self.rows, strict=True)) or [()] * 5
+        times, full, trimmed, edges, small = columns
+        n = len(times)
+        thumbs: NDArray[np.uint8] = np.array(small, np.uint8).reshape(n, THUMB, THUMB)
+        shown = thumbs
         if n == 1 and self._first is not None:
-            side = STILL_THUMB
-            thumbs = cv2.resize(self._first, (side, side), interpolation=cv2.INTER_AREA)
+            side = (STILL_THUMB, STILL_THUMB)
+            large = cv2.resize(self._first, side, interpolation=cv2.INTER_AREA)
+            shown = np.asarray(large[None], np.uint8)
         return Fingerprint(
             width=self.shape[1],
             height=self.shape[0],
@@ -249,14 +287,17 @@ class _Maker:
             full=np.array(full, np.uint64).reshape(n, 4),
             inner=np.array(trimmed, np.uint64).reshape(n, 4),
             edges=np.array(edges, np.uint8).reshape(n, 4),
-            inset=inset,
-            inset_edges=inset_edges,
-            between=between,
-            contrast=np.array(contrast, np.uint8),
-            thumbs=np.array(thumbs, np.uint8).reshape(n, side, side),
+            contrast=spread(thumbs),
+            thumbs=shown,
             keys=np.array(self.keys, np.uint32),
             features=tuple(self.features),
+            **self._overlaid.made(),
         )
+
+
+def spread(thumbs: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Standard deviation of thumbnails (n x s x s) in levels, whole ones."""
+    return np.array([min(255, round(float(each.std()))) for each in thumbs], np.uint8)
 
 
 def make(samples: Iterable[Sample], duration: float) -> Fingerprint:

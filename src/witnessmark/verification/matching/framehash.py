@@ -20,8 +20,8 @@ Floats = NDArray[np.float32]
 #: Four words a hash.
 Hashes = NDArray[np.uint64]
 
-#: Side of the square; three pixels of it make one of a thumbnail.
-SIZE = 72
+#: Side of the square, and of the thumbnail that is made of it.
+SIZE, THUMB = 72, 36
 _KEPT = 16
 _ROWS = 64
 
@@ -69,6 +69,12 @@ def inverse(name: str) -> str:
 def square(picture: Picture) -> Picture:
     """Squeezed to `SIZE` each way: a change of aspect does not matter."""
     small = cv2.resize(picture, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
+
+
+def thumbnail(squared: Picture) -> Picture:
+    """`THUMB` each way, of a picture that went through `square`."""
+    small = cv2.resize(squared, (THUMB, THUMB), interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.uint8)
 
 

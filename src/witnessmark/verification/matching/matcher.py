@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from witnessmark.verification.matching.framehash import inverse
 from witnessmark.verification.matching.motion import BROAD, SCENIC, SHARED, Aligned, Laid
 from witnessmark.verification.matching.stills import Moment, moment
 
-VERSION = "3"
+VERSION = "4"
 #: Share of the query from which no further placement is looked at.
 _EXPLAINED = 0.8
 #: Agreement below which laying the pictures more exactly is not tried.
@@ -73,6 +73,30 @@ class Match:
 _Found = tuple[Segment, Aligned]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Placed:
+    """A placement of a reference in a query; either may be the inset of a video."""
+
+    query: Fingerprint
+    reference: Fingerprint
+    placement: Placement
+
+
+def _placed(
+    placing: Callable[[Fingerprint, Fingerprint], list[Placement]],
+    query: Fingerprint,
+    reference: Fingerprint,
+) -> list[_Placed]:
+    """Of both videos and of the pictures within them: what is small is compared by itself."""
+    return [
+        _Placed(here, there, placement)
+        for here in (query, query.within())
+        for there in (reference, reference.within())
+        if here is not None and there is not None
+        for placement in placing(here, there)
+    ]
+
+
 def match(query: Fingerprint, reference: Fingerprint) -> Match | None:
     """What `query` and `reference` share, None if nothing was found; either may be a picture."""
     if min(len(query), len(reference)) < 1:
@@ -82,19 +106,19 @@ def match(query: Fingerprint, reference: Fingerprint) -> Match | None:
     if len(reference) == 1:
         found = _pictured(reference, query)
         return found and found.turned()
-    placements = by_hash(query, reference)
-    footage = _gathered([], query, reference, placements)
+    placed = _placed(by_hash, query, reference)
+    footage = _gathered([], placed)
     if _covered(footage, query) < _EXPLAINED:
-        features = by_features(query, reference)
-        placements += features
-        footage = _gathered(footage, query, reference, features)
+        features = _placed(by_features, query, reference)
+        placed += features
+        footage = _gathered(footage, features)
     cards = [each for each in footage if _card(each, query, reference)]
     filmed = [each for each in footage if each not in cards]
     if filmed:
         return _matched("same_footage", filmed)
     if cards:
         return _matched("same_card", cards)
-    return _scene(query, reference, placements)
+    return _scene(placed)
 
 
 def _matched(relation: str, found: list[_Found]) -> Match:
@@ -124,7 +148,10 @@ def _pictured(picture: Fingerprint, reference: Fingerprint) -> Match | None:
     """The moment of the reference that a picture shows; of another picture, only the scene."""
     found: list[Moment] = []
     for placing in (by_hash, by_features):  # a whole picture that agrees outweighs its points
-        moments = [moment(picture, reference, each) for each in placing(picture, reference)]
+        moments = [
+            moment(picture, each.reference, each.placement)
+            for each in _placed(placing, picture, reference)
+        ]
         found += [each for each in moments if each is not None]
         if any(each.same_footage for each in found):
             break
@@ -142,21 +169,20 @@ def _pictured(picture: Fingerprint, reference: Fingerprint) -> Match | None:
     return Match(relation, min(1.0, score), (segment,))
 
 
-def _gathered(
-    footage: list[_Found], query: Fingerprint, reference: Fingerprint, placements: list[Placement]
-) -> list[_Found]:
+def _gathered(footage: list[_Found], placed: list[_Placed]) -> list[_Found]:
     """What the placements add, until the query is explained."""
-    for placement in placements:
-        if _covered(footage, query) >= _EXPLAINED:
+    for each in placed:
+        if _covered(footage, each.query) >= _EXPLAINED:
             break
-        footage = _merged(footage, _same(query, reference, placement))
+        footage = _merged(footage, _same(each))
     return footage
 
 
-def _same(query: Fingerprint, reference: Fingerprint, placement: Placement) -> Iterable[_Found]:
+def _same(placed: _Placed) -> Iterable[_Found]:
+    query, reference, placement = placed.query, placed.reference, placed.placement
     laid = Laid(query, reference, placement)
     for stretch in laid.stretches():
-        aligned = _judged(laid, stretch, query, reference, placement)
+        aligned = _judged(laid, stretch, placed)
         if aligned is None or aligned.stretch.end - aligned.stretch.start < SHORTEST:
             continue
         line = aligned.stretch
@@ -172,17 +198,16 @@ def _same(query: Fingerprint, reference: Fingerprint, placement: Placement) -> I
             yield found
 
 
-def _judged(
-    laid: Laid, stretch: Stretch, query: Fingerprint, reference: Fingerprint, placement: Placement
-) -> Aligned | None:
+def _judged(laid: Laid, stretch: Stretch, placed: _Placed) -> Aligned | None:
     """The evidence along a stretch; where it is not clear, with the pictures laid more exactly."""
     aligned = laid.judged(stretch)
     if aligned is None or aligned.agreement < _WORTHWHILE or aligned.clear:
         return aligned
-    matrix = laid.exact(aligned.stretch, placement.matrix)
+    matrix = laid.exact(aligned.stretch, placed.placement.matrix)
     if matrix is None:
         return aligned
-    closer = Laid(query, reference, dataclasses.replace(placement, matrix=matrix))
+    exactly = dataclasses.replace(placed.placement, matrix=matrix)
+    closer = Laid(placed.query, placed.reference, exactly)
     again = closer.judged(aligned.stretch) if closer.shared >= SHARED else None
     return aligned if again is None else max(aligned, again, key=_rank)
 
@@ -211,13 +236,14 @@ def _covered(footage: list[_Found], query: Fingerprint) -> float:
     return total / max(query.duration / 1000, 0.1)
 
 
-def _scene(query: Fingerprint, reference: Fingerprint, placements: list[Placement]) -> Match | None:
+def _scene(placed: list[_Placed]) -> Match | None:
     """The strongest placement under which more than a template agrees; it does not move."""
-    for best in sorted(placements, key=lambda each: -len(np.unique(each.query))):
+    for each in sorted(placed, key=lambda one: -len(np.unique(one.placement.query))):
+        best = each.placement
         start, end = float(best.query.min()), float(best.query.max())
         if max(end - start, float(np.ptp(best.reference))) < GAP / 2:  # one rule for both sides
             continue
-        laid = Laid(query, reference, best)
+        laid = Laid(each.query, each.reference, best)
         if laid.shared >= SHARED and laid.breadth(best) >= SCENIC:
             there = float(best.reference.min()), float(best.reference.max())
             segment = Segment((start, end), there, 1.0, best.transform)

@@ -14,13 +14,14 @@ by itself.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from witnessmark.verification.matching.borders import Box
-from witnessmark.verification.matching.framehash import Hashes, frame_hash, square
+from witnessmark.verification.matching.framehash import THUMB, Hashes, frame_hash, square, thumbnail
 
 Picture = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -49,6 +50,7 @@ class Overlaid:
 
     def __init__(self) -> None:
         self._hashes: list[Hashes] = []
+        self._thumbs: list[Picture] = []
         self._insets: list[NDArray[np.uint8]] = []
         self._bars: list[NDArray[np.uint8]] = []
         self._held: list[Picture] = []
@@ -65,16 +67,16 @@ class Overlaid:
         if len(self._held) >= _TOGETHER:
             self._settle()
 
-    def made(self) -> tuple[Hashes, NDArray[np.uint8], NDArray[np.uint8]]:
-        """Of each picture the inset's hash (n x 4) and edges (n x 4 in 255ths), 0 without one; and
-        the edges (n x 4 in 255ths) of what lies between bars, of the whole without any."""
+    def made(self) -> dict[str, NDArray[Any]]:
+        """Of n pictures what a fingerprint keeps: `inset`, `inset_edges`, `inset_thumbs` and
+        `between`."""
         self._settle()
-        count = len(self._hashes)
-        return (
-            np.array(self._hashes, np.uint64).reshape(count, 4),
-            np.array(self._insets, np.uint8).reshape(count, 4),
-            np.array(self._bars, np.uint8).reshape(count, 4),
-        )
+        return {
+            "inset": np.array(self._hashes, np.uint64).reshape(-1, 4),
+            "inset_edges": np.array(self._insets, np.uint8).reshape(-1, 4),
+            "inset_thumbs": np.array(self._thumbs, np.uint8).reshape(-1, THUMB, THUMB),
+            "between": np.array(self._bars, np.uint8).reshape(-1, 4),
+        }
 
     def _settle(self) -> None:
         """One place for all that are held."""
@@ -88,9 +90,13 @@ class Overlaid:
             whole = (0, 0, *picture.shape[::-1])
             self._bars.append(shares(between or whole, picture))
             self._insets.append(shares(inset or (0, 0, 0, 0), picture))
-            left, top, right, bottom = inset or whole
-            seen = picture[top:bottom, left:right]
-            self._hashes.append(frame_hash(square(seen)) if inset else np.zeros(4, np.uint64))
+            if inset is None:
+                self._hashes.append(np.zeros(4, np.uint64))
+                continue
+            left, top, right, bottom = inset
+            seen = square(picture[top:bottom, left:right])
+            self._hashes.append(frame_hash(seen))
+            self._thumbs.append(thumbnail(seen))
         self._held, self._seams = [], _Seams()
 
 

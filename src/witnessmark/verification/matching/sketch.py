@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from witnessmark.verification.matching import words
-from witnessmark.verification.matching.candidates import FLAT, dull
+from witnessmark.verification.matching.candidates import FLAT
 from witnessmark.verification.matching.decode import RATE
 from witnessmark.verification.matching.features import Features
 from witnessmark.verification.matching.fingerprint import Fingerprint
@@ -130,10 +130,10 @@ def _hashes(fingerprint: Fingerprint) -> Hashes:
 
 def _insets(fingerprint: Fingerprint) -> Hashes:
     """Those of lively pictures within the pictures."""
-    edges = fingerprint.inset_edges[::_STEP]
-    there = np.flatnonzero(edges.any(axis=1))
-    lively = ~dull(fingerprint.thumbs[::_STEP][there], edges[there] / 255.0)
-    return fingerprint.inset[::_STEP][there[lively]]
+    within = fingerprint.within()
+    if within is None:
+        return fingerprint.inset[:0]
+    return within.full[::_STEP][within.contrast[::_STEP] >= FLAT]
 
 
 def pruned(hashes: Hashes) -> Hashes:
