@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import cv2
@@ -36,12 +36,28 @@ def wandering(seed: int, count: int, height: int = 270, width: int = 480) -> Ite
 
 
 def inlaid(count: int = 24, *, covered: int = 1, shown: int = 2) -> list[np.ndarray]:
+    return over(wandering(covered, count), wandering(shown, count))
+
+
+def over(covered: Iterable[np.ndarray], shown: Iterable[np.ndarray]) -> list[np.ndarray]:
     left, top, right, bottom = BOX
     made = []
-    for picture, inset in zip(wandering(covered, count), wandering(shown, count), strict=True):
+    for picture, inset in zip(covered, shown, strict=True):
         picture[top:bottom, left:right] = cv2.resize(inset, (right - left, bottom - top))
         made.append(picture)
     return made
+
+
+def swarm(seed: int, count: int) -> Iterator[np.ndarray]:
+    """A fixed camera before small things that go to and fro."""
+    rng = np.random.default_rng(seed)
+    background = footage.texture(rng, 270, 480)
+    places, phases = rng.uniform(20, 250, (90, 2)), rng.uniform(0, 7, (90, 2))
+    for n in range(count):
+        picture = background.copy()
+        for y, x in (places * (1, 1.8) + 5 * np.sin(phases + n * np.array([1.1, 0.7]))).astype(int):
+            cv2.circle(picture, (int(x), int(y)), 4, 255 if (x + y) % 2 else 0, -1)
+        yield picture
 
 
 def printed(pictures: list[np.ndarray]) -> Fingerprint:
@@ -187,17 +203,17 @@ def seamless(one: Fingerprint) -> Fingerprint:
     return dataclasses.replace(one, inset_edges=0 * one.inset_edges)
 
 
-def test_an_inset_is_a_video_of_its_own(clips: tuple[Path, Path], composed: Fingerprint) -> None:
-    """Features place it as well here; of small or poor ones there are too few."""
-    inset, alone = composed.within(), of(clips[0])
+def test_an_inset_is_a_video_of_its_own() -> None:
+    """What moves in it is too small to be seen in thumbnails of the whole."""
+    alone, composed = printed(list(swarm(8, 48))), printed(over(wandering(1, 48), swarm(8, 48)))
+    inset = composed.within()
     assert inset is not None
     assert inset.within() is None
-    placed = candidates.by_hash(inset, alone)[0].matrix
-    assert np.allclose(placed, np.eye(2, 3), atol=0.01)
-    whole = match(seamless(composed), alone)
-    small = match(composed, alone)
+    assert np.allclose(candidates.by_hash(inset, alone)[0].matrix, np.eye(2, 3), atol=0.01)
+    small, whole = match(composed, alone), match(seamless(composed), alone)
+    aligned(small)
     assert small is not None
-    assert whole is None or small.score > whole.score + 0.02
+    assert whole is None or small.score > whole.score + 0.08
 
 
 def test_what_an_inset_covers_is_compared_beside_it(
