@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 from witnessmark.errors import BadInput
 from witnessmark.model import Json
 from witnessmark.ports import Result
-from witnessmark.verification.matching.borders import inner
-from witnessmark.verification.matching.decode import MAX_SAMPLES, Sample, Video
+from witnessmark.verification.matching.borders import Box, inner
+from witnessmark.verification.matching.decode import MAX_SAMPLES, RATE, Sample, Video
 from witnessmark.verification.matching.features import COUNT, Features, features
 from witnessmark.verification.matching.framehash import (
     THUMB,
@@ -49,6 +49,8 @@ KEY_STEP = 1.0
 _KEY_NEAR = 12
 #: ... for at most this many seconds.
 _KEY_MOST = 5.0
+#: Borders are looked for in every so manieth picture: half a second.
+_BORDERS = round(RATE / 2)
 
 _HEADER = struct.Struct("<4sHHHIIIH")
 _MAGIC = b"WMFP"
@@ -124,6 +126,18 @@ class Fingerprint:
             thumbs=self.inset_thumbs,
             keys=self.keys[:0],
             features=(),
+        )
+
+    def part(self, start: float, end: float) -> Fingerprint:
+        """The samples from `start` to `end`, in seconds, on the same clock; without features."""
+        first, last = np.searchsorted(self.seconds, [start, end])
+        before = np.concatenate([[0], np.cumsum(self.inset_edges.any(axis=1))])
+        small = slice(int(before[first]), int(before[last]))
+        names = ("times", "full", "inner", "edges", "inset", "inset_edges", "between", "contrast",
+                 "thumbs")  # fmt: skip
+        cut = {name: getattr(self, name)[first:last] for name in names}
+        return dataclasses.replace(
+            self, **cut, inset_thumbs=self.inset_thumbs[small], keys=self.keys[:0], features=()
         )
 
     def encode(self) -> bytes:
@@ -236,6 +250,7 @@ class _Maker:
         self.keys: list[int] = []
         self.features: list[Features] = []
         self.shape = (1, 1)
+        self._inner: Box = (0, 0, 1, 1)
         self._key_time = float("-inf")
         self._first: NDArray[np.uint8] | None = None
         self._overlaid = Overlaid()
@@ -243,8 +258,10 @@ class _Maker:
     def add(self, sample: Sample) -> None:
         picture = sample.luma
         self._first = picture if self._first is None else self._first
+        if len(self.rows) % _BORDERS == 0 or self.shape != picture.shape:
+            self._inner = inner(picture)
         self.shape = (picture.shape[0], picture.shape[1])
-        left, top, right, bottom = inner(picture)
+        left, top, right, bottom = self._inner
         squared = square(picture)
         full = trimmed = frame_hash(squared)
         if (right - left, bottom - top) != picture.shape[::-1]:

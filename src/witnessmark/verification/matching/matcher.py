@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from witnessmark.verification.matching.align import GAP, Stretch
+from witnessmark.verification.matching.align import GAP, TOLERANCE, Stretch
 from witnessmark.verification.matching.candidates import Placement, by_features, by_hash
 from witnessmark.verification.matching.fingerprint import Fingerprint
 from witnessmark.verification.matching.framehash import inverse
+from witnessmark.verification.matching.hours import pieces
 from witnessmark.verification.matching.motion import BROAD, SCENIC, SHARED, Aligned, Laid
 from witnessmark.verification.matching.stills import Moment, moment
 
@@ -178,7 +179,38 @@ def _gathered(footage: list[_Found], placed: list[_Placed]) -> list[_Found]:
     return footage
 
 
-def _same(placed: _Placed) -> Iterable[_Found]:
+def _same(placed: _Placed) -> list[_Found]:
+    """Segments along one placement; those of hours are found in pieces."""
+    found: list[_Found] = []
+    for each in pieces(placed.query, placed.reference, placed.placement):
+        new = list(_stretched(_Placed(*each)))
+        if found and new and _goes_on(found[-1][0], new[0][0]):
+            new[0] = _joined(found.pop(), new[0])
+        found += new
+    return found
+
+
+def _goes_on(before: Segment, segment: Segment) -> bool:
+    """Whether a segment carries another one on into the next piece: pieces overlap."""
+    apart = segment.query[0] - before.query[1]
+    there = before.reference[1] + before.rate * apart
+    together = abs(segment.reference[0] - there) <= TOLERANCE
+    return -5 * GAP <= apart <= TOLERANCE and together and segment.transform == before.transform
+
+
+def _joined(before: _Found, after: _Found) -> _Found:
+    (one, first), (other, second) = before, after
+    query, reference = (one.query[0], other.query[1]), (one.reference[0], other.reference[1])
+    rate = one.rate
+    if one.rate != other.rate:
+        rate = (reference[1] - reference[0]) / (query[1] - query[0])
+    lengths = [each.query[1] - each.query[0] for each in (one, other)]
+    agreement = float(np.average([first.agreement, second.agreement], weights=lengths))
+    evidence = dataclasses.replace(first, agreement=agreement, moving=first.moving + second.moving)
+    return Segment(query, reference, rate, one.transform), evidence
+
+
+def _stretched(placed: _Placed) -> Iterable[_Found]:
     query, reference, placement = placed.query, placed.reference, placed.placement
     laid = Laid(query, reference, placement)
     for stretch in laid.stretches():

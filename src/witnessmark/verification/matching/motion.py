@@ -18,6 +18,7 @@ from witnessmark.verification.matching.align import GAP, LEAST, Stretch, align
 from witnessmark.verification.matching.candidates import Placement
 from witnessmark.verification.matching.decode import RATE
 from witnessmark.verification.matching.fingerprint import Fingerprint
+from witnessmark.verification.matching.noise import shared as shared_noise
 from witnessmark.verification.matching.registration import registered
 
 Floats = NDArray[np.float32]
@@ -38,7 +39,7 @@ _EVEN, _INKED = 1.5, 12.0
 #: Moments of a stretch that are registered anew.
 _REGISTERED = 5
 #: Samples of one side held at a time: forty minutes, 120 MB.
-_MOST = 20_000
+MOST = 20_000
 #: Mean square of a residual (levels of 255) below which nothing moves but the rounding of a
 #: thumbnail. What a camera's noise and a first encoder leave lies above, and copies keep it.
 STILL = 0.25
@@ -66,17 +67,21 @@ SCENIC = 0.4
 _CLEAR = 0.85
 #: Agreement within half a second that movement of so many seconds must reach, how much less for
 #: each second more, and the least; over a second, the least.
-_MOVED, _BAR, _FALL, _LEAST_QUICK, _LEAST = 2.0, 0.86, 0.2, 0.48, 0.55
+_MOVED, _BAR, _FALL, _LEAST_QUICK, _LEAST = 2.0, 0.83, 0.2, 0.48, 0.55
 #: Share of the pictures with an inset from which it counts, of the cells from which it is meant.
 _MOSTLY = 0.5
 #: A side of the reference this far within the query, of the query's side, has something beyond.
 _RIM = 0.015
-#: What a speed of its own must add: it is one more number fitted.
-_ODD = 0.03
+#: What a speed of its own must add: it is one more number fitted. Measured in seconds of little
+#: movement: other takes to .78 as they are, to .84 with a speed of their own.
+_ODD, _LEAST_ODD = 0.06, 0.03
 #: Cells that the agreement must come from, and how much of it may be left when one side is
 #: shifted by so many seconds. Measured: copies from 18 cells, and up to .44; takes in which a light
 #: blinks or a clock ticks, up to 9 cells, and about 1.
 _WIDE, _LEFT = 12.0, 0.7
+#: Noise in common from which less movement need agree, and how much. Measured: other takes to .05,
+#: copies in which little moves from .09 (docs/adr/0025).
+_NOISE, _NOISY = 0.08, 0.4
 _SHIFTS = np.concatenate([np.arange(-3.0, -0.4, 0.25), np.arange(0.5, 3.1, 0.25)])
 
 
@@ -91,6 +96,7 @@ class Aligned:
         moving: seconds that movement lasts (see `_even`).
         wide: cells that the agreement comes from, counted alike.
         again: the most of `quick` when one side is shifted: of a light that blinks, nearly all.
+        noise: correlation of what is there where nothing moves (see `noise`), 0 when not looked at.
         breadth: share of the blocks of the picture whose detail agrees: a caption that two
             videos share covers few.
         drawn: share of the picture without any detail, 0 when it has no contrast either: cards
@@ -105,6 +111,7 @@ class Aligned:
     breadth: float
     drawn: float
     again: float = 0.0
+    noise: float = 0.0
 
     @property
     def same_footage(self) -> bool:
@@ -118,9 +125,12 @@ class Aligned:
             return False
         if self.again > _LEFT * self.quick:
             return False
-        bar = _BAR - _FALL * max(0.0, self.moving - _MOVED)
-        odd = _ODD if self.stretch.rate != 1.0 else 0.0
-        return self.agreement >= _LEAST and self.quick >= max(_LEAST_QUICK, bar) + odd
+        if self.noise >= _NOISE:
+            return self.agreement >= _LEAST_QUICK and self.quick >= _NOISY
+        bar, least = _BAR - _FALL * max(0.0, self.moving - _MOVED), _LEAST_QUICK
+        if self.stretch.rate != 1.0:
+            bar, least = bar + _ODD, least + _LEAST_ODD
+        return self.agreement >= _LEAST and self.quick >= max(least, bar)
 
     @property
     def clear(self) -> bool:
@@ -250,8 +260,12 @@ class Laid:
             self._breadth(np.flatnonzero(run), near[run]),
             self._drawn(near[run]),
         )
+        exactly = at[run] + _NUDGES[best]
+        if not made.same_footage and made.quick >= _NOISY:
+            found_too = shared_noise(rows, _between(self.r, self.reference, exactly), self.inside)
+            made = dataclasses.replace(made, noise=found_too)
         if made.same_footage:
-            made = dataclasses.replace(made, again=self._again(rows, at[run] + _NUDGES[best]))
+            made = dataclasses.replace(made, again=self._again(rows, exactly))
         return made
 
     def _compared(
@@ -313,14 +327,14 @@ class Laid:
 def _near(fingerprint: Fingerprint, times: NDArray[np.float64], other: int) -> NDArray[np.intp]:
     """Samples that the other one (so many milliseconds long) can reach from `times`, in seconds.
 
-    Of hours, what is near, and of that no more than `_MOST`: memory stays bounded.
+    Of hours, what is near, and of that no more than `MOST`: memory stays bounded.
     """
     clock, reach = fingerprint.seconds, 1.4 * other / 1000 + 2 * GAP
     marks = np.sort(times)
     after = np.clip(np.searchsorted(marks, clock), 1, max(1, len(marks) - 1))
     ends = np.stack([marks[after - 1], marks[np.minimum(after, len(marks) - 1)]])
     near = np.flatnonzero(np.abs(ends - clock).min(axis=0) <= reach)
-    return near[:: 1 + len(near) // _MOST]
+    return near[:: 1 + len(near) // MOST]
 
 
 def _off_rim(
