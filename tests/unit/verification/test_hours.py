@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import cv2
 import numpy as np
 import pytest
 
 from support import footage
-from witnessmark.verification.matching import Fingerprint, match, matcher
-from witnessmark.verification.matching.candidates import Placement
+from witnessmark.verification.matching import Fingerprint
 from witnessmark.verification.matching.fingerprint import spread
 from witnessmark.verification.matching.framehash import frame_hash
 

@@ -16,6 +16,9 @@ _MOVES = 9.0
 #: Cells without movement, and samples, that are needed; samples that it must come from (as Kish
 #: counts): what one key picture of the encoder leaves says nothing.
 _CELLS, _SAMPLES, _LASTS = 400, 16, 8.0
+#: How much may be left of it when one side is shifted, by so many samples at most: key pictures
+#: come again and again.
+_AGAIN, _FURTHEST = 0.5, 25
 #: Samples on each side against which movement, and noise, is taken.
 _LONG, _SHORT = 8, 2
 _AROUND = np.ones((3, 3), np.uint8)
@@ -35,10 +38,22 @@ def shared(q: Floats, r: Floats, inside: NDArray[np.bool_]) -> float:
     if ours.sum() < _CELLS or len(q) < _SAMPLES:
         return 0.0
     mine, theirs = (_fine(_apart(each, _SHORT), inside, side)[:, ours] for each in (q, r))
-    scale = float(np.sqrt((mine * mine).sum() * (theirs * theirs).sum()))
-    each_one = (mine * theirs).sum(axis=1)
-    lasts = float(each_one.sum() ** 2 / max(float((each_one**2).sum()), 1e-12))
-    return float(each_one.sum()) / scale if scale > 0 and lasts >= _LASTS else 0.0
+    found, lasts = _agreeing(mine, theirs)
+    shifts = range(_SHORT + 2, min(_FURTHEST, len(q) - _SAMPLES // 2))
+    again = [
+        _agreeing(one[shift:], other[:-shift])[0]
+        for shift in shifts
+        for one, other in ((mine, theirs), (theirs, mine))
+    ]
+    return found if lasts >= _LASTS and max(again, default=0.0) <= _AGAIN * found else 0.0
+
+
+def _agreeing(a: Floats, b: Floats) -> tuple[float, float]:
+    """Correlation, and the samples that it comes from, as Kish counts."""
+    each = (a * b).sum(axis=1)
+    scale = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    found = float(each.sum()) / scale if scale > 0 else 0.0
+    return found, float(each.sum() ** 2 / max(float((each**2).sum()), 1e-12))
 
 
 def _moves(rows: Floats) -> Floats:
@@ -47,11 +62,11 @@ def _moves(rows: Floats) -> Floats:
 
 
 def _apart(rows: Floats, around: int) -> Floats:
-    """Rows without the mean of those around them, and without what all cells do together."""
-    rows = rows - rows.mean(axis=1, keepdims=True)
+    """Rows without the mean of those around them, and without what most cells do together."""
     window = (2 * around + 1, 1)
     mean = cv2.blur(np.ascontiguousarray(rows.T), window, borderType=cv2.BORDER_REFLECT)
-    return np.asarray(rows - mean.T, np.float32)
+    rest = rows - mean.T
+    return np.asarray(rest - np.median(rest, axis=1, keepdims=True), np.float32)
 
 
 def _beside(moving: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
