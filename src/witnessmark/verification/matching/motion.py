@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,6 +48,8 @@ STILL = 0.25
 SHARED = 0.047
 #: Correlation of two thumbnails from which they show one scene.
 _SCENE = 0.6
+#: Of a long stretch, samples looked at together at first, and the agreement that makes hope.
+_PROBE, _HOPE = 64, 0.25
 #: Samples beyond a stretch may be unlike for a second before it ends.
 _SLACK = round(RATE)
 #: Offsets tried around a line, seconds: samples of two uploads lie up to a sixteenth apart.
@@ -236,7 +239,7 @@ class Laid:
         scene = np.einsum("ij,ij->i", q_shape, r_shape)
         inside = (self.query >= stretch.start) & (self.query <= stretch.end)
         run = _run(there & (scene >= _SCENE), there & inside)
-        if run.sum() < LEAST:
+        if run.sum() < LEAST or not self._promising(run, at):
             return None
         # What stands still is taken away anew, over the same pictures on both sides: beyond the
         # run one of them may show something else.
@@ -267,6 +270,21 @@ class Laid:
         if made.same_footage:
             made = dataclasses.replace(made, again=self._again(rows, exactly))
         return made
+
+    def _promising(self, run: NDArray[np.bool_], at: NDArray[np.float64]) -> bool:
+        """Whether a longer look pays: of hours, some seconds here and there are compared first."""
+        rows = np.flatnonzero(run)
+        if len(rows) <= 2 * _BLOCK:
+            return True
+        starts = np.linspace(0, len(rows) - _PROBE, _BLOCK // _PROBE).astype(int)
+        some = [rows[start : start + _PROBE] for start in starts]
+        mine = np.concatenate([_residual(self.q[each])[0] for each in some])
+        for nudge in _NUDGES:
+            other = [_between(self.r, self.reference, at[each] + nudge) for each in some]
+            theirs = np.concatenate([_residual(each)[0] for each in other])
+            if _correlation(mine, theirs) >= _HOPE:
+                return True
+        return False
 
     def _compared(
         self, rests: tuple[tuple[Floats, Floats], ...], at: NDArray[np.float64]
@@ -500,9 +518,12 @@ def unit(rows: Floats) -> Floats:
 
 def _residual(rows: Floats, around: int = _AROUND) -> tuple[Floats, Floats]:
     """Rows without what stands still around them, and their mean squares."""
-    sums = np.cumsum(np.concatenate([np.zeros((1, rows.shape[1])), rows]), axis=0)
+    if not rows.shape[1]:
+        return rows, np.zeros(len(rows), np.float32)
+    # Sums of a window that is cut off at both ends, in double precision within OpenCV.
+    window, alone = (1, 2 * around + 1), cv2.BORDER_CONSTANT
+    sums = cv2.boxFilter(rows, cv2.CV_32F, window, normalize=False, borderType=alone)
     places = np.arange(len(rows))
-    low, high = np.maximum(0, places - around), np.minimum(len(rows), places + around + 1)
-    mean = (sums[high] - sums[low]) / (high - low)[:, None]
-    rest = centred((rows - mean).astype(np.float32))
-    return rest, (rest * rest).mean(axis=1) if rows.shape[1] else np.zeros(len(rows), np.float32)
+    count = np.minimum(len(rows), places + around + 1) - np.maximum(0, places - around)
+    rest = centred(np.asarray(rows - sums / count[:, None].astype(np.float32), np.float32))
+    return rest, np.asarray((rest * rest).mean(axis=1))
