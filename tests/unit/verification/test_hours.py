@@ -102,8 +102,8 @@ def test_a_copy_of_hours_is_one_segment(whole: Fingerprint) -> None:
 
 def test_samples_that_are_left_out_lose_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Why there are pieces: one view, in which something goes about quickly."""
-    one = long(4.0, scene=1e9, pace=3.0)
-    copy = long(3.0, late=0.06, noise=3, first=33.0, scene=1e9, pace=3.0)
+    one = long(4.0, scene=1e9, pace=4.0)
+    copy = long(3.0, late=0.06, noise=3, first=33.0, scene=1e9, pace=4.0)
     found = match(copy, one)
     assert found is not None
     assert found.relation == "same_footage"

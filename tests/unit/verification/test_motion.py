@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from support import footage
-from witnessmark.verification.matching import Fingerprint, match, motion
+from witnessmark.verification.matching import Fingerprint, evidence, match
 from witnessmark.verification.matching.align import Stretch
 from witnessmark.verification.matching.candidates import Placement
 from witnessmark.verification.matching.decode import RATE, Sample
+from witnessmark.verification.matching.evidence import Aligned
 from witnessmark.verification.matching.fingerprint import make
-from witnessmark.verification.matching.motion import Aligned, Laid, _even
+from witnessmark.verification.matching.motion import Laid, _even
 
 HEIGHT, WIDTH, SECONDS = 180, 320, 4.0
 
@@ -31,7 +34,7 @@ def aligned(agreement: float, quick: float, moving: float, rate: float = 1.0) ->
         (0.82, 0.41, 2.1, False),
         (0.70, 0.23, 5.4, False),  # a close-up in a film, and another
         (0.56, 0.55, 3.0, False),  # somebody speaking, minutes apart
-        (0.88, 0.84, 1.8, False),  # somebody's second squat
+        (0.86, 0.78, 2.0, False),  # somebody's second squat
         (0.81, 0.75, 2.3, False),
         (0.88, 0.87, 1.5, True),  # a book is laid down, cropped
         (0.73, 0.66, 3.2, True),  # three seconds in a compilation
@@ -50,6 +53,16 @@ def test_a_speed_of_its_own_must_agree_more() -> None:
     assert aligned(0.8, 0.67, 3.0).same_footage
     assert not aligned(0.8, 0.67, 3.0, rate=1.06).same_footage
     assert aligned(0.8, 0.7, 3.0, rate=1.06).same_footage
+    assert not aligned(0.88, 0.84, 1.8, rate=0.85).same_footage  # a second squat, slower
+
+
+def test_noise_in_common_stands_in_for_movement() -> None:
+    little = aligned(0.57, 0.49, 3.4)
+    assert not little.same_footage
+    assert dataclasses.replace(little, noise=0.09).same_footage
+    for other in ({"noise": 0.07}, {"noise": 0.2, "quick": 0.35}, {"noise": 0.2, "agreement": 0.4},
+                  {"noise": 0.2, "moving": 0.9}, {"noise": 0.2, "again": 0.4}):  # fmt: skip
+        assert not dataclasses.replace(little, **other).same_footage
 
 
 def test_one_start_in_a_minute_of_rest_is_little_movement() -> None:
@@ -122,9 +135,9 @@ def test_what_repeats_makes_no_copy_of_another_take(
         found = match(*pair)
         assert found is not None
         assert found.relation == "same_scene"
-    monkeypatch.setattr(motion, *rule)
+    monkeypatch.setattr(evidence, *rule)
     if kind != "lit sign":
-        monkeypatch.setattr(motion, "_LEFT", 2.0)
+        monkeypatch.setattr(evidence, "_LEFT", 2.0)
     found = match(one, other)
     assert found is not None
     assert found.relation == "same_footage"

@@ -11,7 +11,7 @@ import pytest
 
 from support import blanks, edits, footage
 from support.edits import dressing
-from witnessmark.verification.matching import Fingerprint, match, matcher, motion
+from witnessmark.verification.matching import Fingerprint, evidence, match, matcher, motion
 from witnessmark.verification.matching.decode import RATE, Sample
 from witnessmark.verification.matching.fingerprint import make, of_file
 
@@ -56,8 +56,8 @@ def test_without_the_look_at_the_rest_the_ticker_would_be_a_copy(
     one, other = dressed(tmp_path, 21, ticker), dressed(tmp_path, 22, ticker)
     found = match(one, other)
     assert found is None or found.relation != "same_footage"
-    monkeypatch.setattr(motion, "BROAD", 0.0)
-    monkeypatch.setattr(motion, "_BROADER", 0.0)
+    monkeypatch.setattr(evidence, "BROAD", 0.0)
+    monkeypatch.setattr(evidence, "_BROADER", 0.0)
     found = match(one, other)
     assert found is not None
     assert found.relation == "same_footage"

@@ -9,10 +9,11 @@ import numpy as np
 
 from witnessmark.verification.matching.align import GAP, TOLERANCE, Stretch
 from witnessmark.verification.matching.candidates import Placement, by_features, by_hash
+from witnessmark.verification.matching.evidence import BROAD, Aligned
 from witnessmark.verification.matching.fingerprint import Fingerprint
 from witnessmark.verification.matching.framehash import inverse
 from witnessmark.verification.matching.hours import pieces
-from witnessmark.verification.matching.motion import BROAD, SCENIC, SHARED, Aligned, Laid
+from witnessmark.verification.matching.motion import SCENIC, SHARED, Laid
 from witnessmark.verification.matching.stills import Moment, moment
 
 VERSION = "4"

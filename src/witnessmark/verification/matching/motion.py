@@ -11,21 +11,30 @@ from __future__ import annotations
 
 import dataclasses
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from witnessmark.verification.matching.align import GAP, LEAST, Stretch, align
 from witnessmark.verification.matching.candidates import Placement
+from witnessmark.verification.matching.cells import (
+    between,
+    centred,
+    nearest,
+    residual,
+    sampled,
+    softened,
+    unit,
+)
 from witnessmark.verification.matching.decode import RATE
+from witnessmark.verification.matching.evidence import NOISY, Aligned
 from witnessmark.verification.matching.fingerprint import Fingerprint
 from witnessmark.verification.matching.noise import shared as shared_noise
 from witnessmark.verification.matching.registration import registered
 
 Floats = NDArray[np.float32]
 
-#: Samples on each side whose mean counts as what stands still: one second, and half of one.
-_AROUND, _CLOSELY = round(RATE), round(RATE / 2)
+#: Samples on each side whose mean counts as what stands still, the second time.
+_CLOSELY = round(RATE / 2)
 #: Correlation of two residuals from which they vote.
 _VOTE = 0.35
 #: Votes kept of one query sample.
@@ -59,86 +68,15 @@ _PLAIN = 0.02
 #: Blocks each way, cells of one that must be shared, samples looked at, mean square of detail (in
 #: levels) that is some, correlation from which detail is the same.
 _BLOCKS, _BLOCK_CELLS, _LOOKS, _DETAIL, _BLOCK_LIKE = 6, 12, 16, 6.0, 0.5
-#: Blocks that agree, from which two videos share the picture and not only a caption. Measured:
-#: one template over unrelated clips up to .36, or to .53 with an agreement up to .69; true copies
-#: from .50, under captions too, with an agreement from .79.
-BROAD, _BROADER, _SURE = 0.45, 0.6, 0.75
 #: Blocks that agree where two videos show one scene. Measured: parts before one fixed camera from
 #: .38 on (98 of 100), one template over unrelated clips to .30 (95 of 100), over textures .37.
 SCENIC = 0.4
-#: Agreement and breadth that need no closer look.
-_CLEAR = 0.85
-#: Agreement within half a second that movement of so many seconds must reach, how much less for
-#: each second more, and the least; over a second, the least.
-_MOVED, _BAR, _FALL, _LEAST_QUICK, _LEAST = 2.0, 0.83, 0.2, 0.48, 0.55
 #: Share of the pictures with an inset from which it counts, of the cells from which it is meant.
 _MOSTLY = 0.5
 #: A side of the reference this far within the query, of the query's side, has something beyond.
 _RIM = 0.015
-#: What a speed of its own must add: it is one more number fitted. Measured in seconds of little
-#: movement: other takes to .78 as they are, to .84 with a speed of their own.
-_ODD, _LEAST_ODD = 0.06, 0.03
-#: Cells that the agreement must come from, and how much of it may be left when one side is
-#: shifted by so many seconds. Measured: copies from 18 cells, and up to .44; takes in which a light
-#: blinks or a clock ticks, up to 9 cells, and about 1.
-_WIDE, _LEFT = 12.0, 0.7
-#: Noise in common from which less movement need agree, and how much. Measured: other takes to .05,
-#: copies in which little moves from .09 (docs/adr/0025).
-_NOISE, _NOISY = 0.08, 0.4
+#: Seconds by which one side is shifted, to see what comes again.
 _SHIFTS = np.concatenate([np.arange(-3.0, -0.4, 0.25), np.arange(0.5, 3.1, 0.25)])
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Aligned:
-    """A stretch with the evidence along it.
-
-    Attributes:
-        agreement: correlation over space and time of what moves against the second around it, -1
-            to 1.
-        quick: the same against half a second around it.
-        moving: seconds that movement lasts (see `_even`).
-        wide: cells that the agreement comes from, counted alike.
-        again: the most of `quick` when one side is shifted: of a light that blinks, nearly all.
-        noise: correlation of what is there where nothing moves (see `noise`), 0 when not looked at.
-        breadth: share of the blocks of the picture whose detail agrees: a caption that two
-            videos share covers few.
-        drawn: share of the picture without any detail, 0 when it has no contrast either: cards
-            and captions are drawn so, and no camera sees so.
-    """
-
-    stretch: Stretch
-    agreement: float
-    quick: float
-    moving: float
-    wide: float
-    breadth: float
-    drawn: float
-    again: float = 0.0
-    noise: float = 0.0
-
-    @property
-    def same_footage(self) -> bool:
-        """Whether the agreement cannot come from another take.
-
-        Thresholds from edits and disjoint parts of the shoots that are there to fit
-        (`bench/matching/sources.py`; docs/adr/0023). The less moves, the more must agree.
-        """
-        broad = BROAD if self.agreement >= _SURE else _BROADER
-        if self.moving < 1.0 or self.wide < _WIDE or self.breadth < broad:
-            return False
-        if self.again > _LEFT * self.quick:
-            return False
-        if self.noise >= _NOISE:
-            return self.agreement >= _LEAST_QUICK and self.quick >= _NOISY
-        bar, least = _BAR - _FALL * max(0.0, self.moving - _MOVED), _LEAST_QUICK
-        if self.stretch.rate != 1.0:
-            bar, least = bar + _ODD, least + _LEAST_ODD
-        return self.agreement >= _LEAST and self.quick >= max(least, bar)
-
-    @property
-    def clear(self) -> bool:
-        """Whether a closer look would change nothing."""
-        return self.same_footage and self.agreement >= _CLEAR and self.breadth >= _CLEAR
 
 
 class Laid:
@@ -166,8 +104,8 @@ class Laid:
         across = np.arange(side) * _BLOCKS // side
         self.block = (across[:, None] * _BLOCKS + across[None, :]).ravel()[inside]
         self.r = self.r_soft.reshape(len(self.r_soft), -1)[:, inside]
-        self.q_rest, self.q_energy = _residual(self.q)
-        self.r_rest, self.r_energy = _residual(self.r)
+        self.q_rest, self.q_energy = residual(self.q)
+        self.r_rest, self.r_energy = residual(self.r)
 
     def sampled(self, matrix: NDArray[np.float64]) -> tuple[Floats, NDArray[np.bool_]]:
         """The query where the reference's cells lie (n x p), and which of its cells do (s * s)."""
@@ -188,8 +126,8 @@ class Laid:
 
     def breadth(self, placement: Placement) -> float:
         """Share of the blocks with detail in which it is the same, where a placement says so."""
-        rows = _nearest(self.query, placement.query)
-        return self._breadth(rows, _nearest(self.reference, placement.reference))
+        rows = nearest(self.query, placement.query)
+        return self._breadth(rows, nearest(self.reference, placement.reference))
 
     def stretches(self) -> list[Stretch]:
         """Lines of time along which what moves agrees."""
@@ -210,7 +148,7 @@ class Laid:
         found = []
         for at in inside[np.linspace(0, len(inside) - 1, _REGISTERED).astype(int)]:
             time = np.array([stretch.reference(float(self.query[at]))])
-            there = _nearest(self.reference, time)[0]
+            there = nearest(self.reference, time)[0]
             found.append(registered(matrix, self.q_soft[at], self.r_soft[there]))
         made = [each for each in found if each is not None]
         return np.median(made, axis=0) if len(made) > _REGISTERED // 2 else None
@@ -233,7 +171,7 @@ class Laid:
 
     def _along(self, stretch: Stretch) -> Aligned | None:
         at = stretch.rate * self.query + stretch.offset
-        near = _nearest(self.reference, at)
+        near = nearest(self.reference, at)
         there = np.abs(self.reference[near] - at) <= 0.75 / RATE
         q_shape, r_shape = unit(centred(self.q)), unit(centred(self.r[near]))
         scene = np.einsum("ij,ij->i", q_shape, r_shape)
@@ -244,7 +182,7 @@ class Laid:
         # What stands still is taken away anew, over the same pictures on both sides: beyond the
         # run one of them may show something else.
         times, rows = self.query[run], self.q[run]
-        rests = _residual(rows), _residual(rows, _CLOSELY)
+        rests = residual(rows), residual(rows, _CLOSELY)
         found = [self._compared(rests, at[run] + nudge) for nudge in _NUDGES]
         best = int(np.argmax([each[0] for each in found]))
         agreement, _, energy, cells = found[best]
@@ -264,8 +202,8 @@ class Laid:
             self._drawn(near[run]),
         )
         exactly = at[run] + _NUDGES[best]
-        if not made.same_footage and made.quick >= _NOISY:
-            found_too = shared_noise(rows, _between(self.r, self.reference, exactly), self.inside)
+        if not made.same_footage and made.quick >= NOISY:
+            found_too = shared_noise(rows, between(self.r, self.reference, exactly), self.inside)
             made = dataclasses.replace(made, noise=found_too)
         if made.same_footage:
             made = dataclasses.replace(made, again=self._again(rows, exactly))
@@ -278,10 +216,10 @@ class Laid:
             return True
         starts = np.linspace(0, len(rows) - _PROBE, _BLOCK // _PROBE).astype(int)
         some = [rows[start : start + _PROBE] for start in starts]
-        mine = np.concatenate([_residual(self.q[each])[0] for each in some])
+        mine = np.concatenate([residual(self.q[each])[0] for each in some])
         for nudge in _NUDGES:
-            other = [_between(self.r, self.reference, at[each] + nudge) for each in some]
-            theirs = np.concatenate([_residual(each)[0] for each in other])
+            other = [between(self.r, self.reference, at[each] + nudge) for each in some]
+            theirs = np.concatenate([residual(each)[0] for each in other])
             if _correlation(mine, theirs) >= _HOPE:
                 return True
         return False
@@ -293,10 +231,10 @@ class Laid:
 
         `rests`: residuals of the query over a second, and over half of one.
         """
-        other = _between(self.r, self.reference, at)
-        ((slow, energy), (quick, _)), (theirs, their_energy) = rests, _residual(other)
+        other = between(self.r, self.reference, at)
+        ((slow, energy), (quick, _)), (theirs, their_energy) = rests, residual(other)
         agreement = _correlation(slow, theirs)
-        theirs = _residual(other, _CLOSELY)[0]
+        theirs = residual(other, _CLOSELY)[0]
         cells = np.maximum((quick * theirs).sum(axis=0), 0)
         return agreement, _correlation(quick, theirs), np.sqrt(energy * their_energy), cells
 
@@ -308,7 +246,7 @@ class Laid:
         for shift in _SHIFTS:
             there = (at + shift >= self.reference[0]) & (at + shift <= self.reference[-1])
             if there.sum() >= 2 * LEAST:
-                other = _between(self.r, self.reference, at[there] + shift)
+                other = between(self.r, self.reference, at[there] + shift)
                 most = max(most, _agreement(rows[there], other, _CLOSELY))
         return most
 
@@ -417,20 +355,6 @@ def _voters(like: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[n
     return rows[good], columns[good], weight[good]
 
 
-def _nearest(clock: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Index of the nearest of rising times (at least two) for each moment."""
-    after = np.clip(np.searchsorted(clock, at), 1, len(clock) - 1)
-    return after - (at - clock[after - 1] < clock[after] - at)
-
-
-def _between(rows: Floats, clock: NDArray[np.float64], at: NDArray[np.float64]) -> Floats:
-    """Rows between samples, at any moments."""
-    left = np.clip(np.searchsorted(clock, at) - 1, 0, len(clock) - 2)
-    part = np.clip((at - clock[left]) / (clock[left + 1] - clock[left]), 0, 1)
-    share = part.astype(np.float32)[:, None]
-    return rows[left] * (1 - share) + rows[left + 1] * share
-
-
 def _even(energy: Floats) -> float:
     """How many of the values it would be if all were alike: one start counts little in a minute.
 
@@ -441,7 +365,7 @@ def _even(energy: Floats) -> float:
 
 def _agreement(a: Floats, b: Floats, around: int) -> float:
     """Of what moves against `around` samples on each side."""
-    return _correlation(_residual(a, around)[0], _residual(b, around)[0])
+    return _correlation(residual(a, around)[0], residual(b, around)[0])
 
 
 def _correlation(a: Floats, b: Floats) -> float:
@@ -474,56 +398,3 @@ def _run(good: NDArray[np.bool_], core: NDArray[np.bool_]) -> NDArray[np.bool_]:
         first, last = (end, last) if step < 0 else (first, end)
     out[first : last + 1] = good[first : last + 1] | core[first : last + 1]
     return out
-
-
-def softened(thumbs: NDArray[np.uint8], scale: float) -> Floats:
-    """As coarse as being shown `scale` times larger in the other one calls for."""
-    pictures = thumbs.astype(np.float32)
-    side = pictures.shape[1]
-    whole = max(each for each in range(1, max(1, int(scale)) + 1) if side % each == 0)
-    if whole > 1:
-        blocks = pictures.reshape(len(pictures), side // whole, whole, side // whole, whole)
-        pictures, scale, side = blocks.mean(axis=(2, 4)), scale / whole, side // whole
-    if scale <= 1.2:
-        return pictures
-    sigma = 0.5 * np.sqrt(scale * scale - 1)
-    place = np.arange(side)
-    kernel = np.exp(-0.5 * ((place[:, None] - place[None, :]) / sigma) ** 2)
-    kernel = (kernel / kernel.sum(axis=1, keepdims=True)).astype(np.float32)
-    soft: Floats = kernel @ pictures @ kernel.T
-    return soft
-
-
-def sampled(pictures: Floats, points: NDArray[np.float64]) -> Floats:
-    """Values (n x p) between cells at `points` (2 x p, 0 to 1)."""
-    side = pictures.shape[1]
-    x, y = np.clip(points * side - 0.5, 0, side - 1)
-    left, top = np.minimum(x.astype(int), side - 2), np.minimum(y.astype(int), side - 2)
-    fx, fy = (x - left).astype(np.float32), (y - top).astype(np.float32)
-    upper = pictures[:, top, left] * (1 - fx) + pictures[:, top, left + 1] * fx
-    lower = pictures[:, top + 1, left] * (1 - fx) + pictures[:, top + 1, left + 1] * fx
-    between: Floats = upper * (1 - fy) + lower * fy
-    return between
-
-
-def centred(rows: Floats) -> Floats:
-    """Rows without their mean: a change of exposure is no movement."""
-    return rows - rows.mean(axis=1, keepdims=True) if rows.shape[1] else rows
-
-
-def unit(rows: Floats) -> Floats:
-    """Rows of length 1."""
-    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6))
-
-
-def _residual(rows: Floats, around: int = _AROUND) -> tuple[Floats, Floats]:
-    """Rows without what stands still around them, and their mean squares."""
-    if not rows.shape[1]:
-        return rows, np.zeros(len(rows), np.float32)
-    # Sums of a window that is cut off at both ends, in double precision within OpenCV.
-    window, alone = (1, 2 * around + 1), cv2.BORDER_CONSTANT
-    sums = cv2.boxFilter(rows, cv2.CV_32F, window, normalize=False, borderType=alone)
-    places = np.arange(len(rows))
-    count = np.minimum(len(rows), places + around + 1) - np.maximum(0, places - around)
-    rest = centred(np.asarray(rows - sums / count[:, None].astype(np.float32), np.float32))
-    return rest, np.asarray((rest * rest).mean(axis=1))

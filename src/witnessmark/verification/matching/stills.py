@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from witnessmark.verification.matching.candidates import Placement
+from witnessmark.verification.matching.cells import centred, sampled, softened, unit
 from witnessmark.verification.matching.fingerprint import Fingerprint
-from witnessmark.verification.matching.motion import SHARED, centred, sampled, softened, unit
+from witnessmark.verification.matching.motion import SHARED
 from witnessmark.verification.matching.registration import registered
 
 Floats = NDArray[np.float32]
