@@ -1457,6 +1457,7 @@ is_scope = has(
     scratch=is_boolean,
 )
 is_date = has(what=is_token, at=is_instant, grade=is_token, bounds_media=is_boolean)
+is_claim = has(by=is_token, algorithm=is_token, value=is_token, agrees=is_token)
 is_segment = has(
     **dict.fromkeys(("a_start", "a_end", "b_start", "b_end"), is_integer),
     **dict.fromkeys(("rate", "transform"), is_token),
@@ -1512,6 +1513,8 @@ STATEMENTS: dict[str, dict[str, Test]] = {
         **rules(is_list_of(is_date), "dates"),
         **rules(is_map_of(is_integer), "stated"),
         **rules(is_list_of(is_blob), "attachments"),
+        **rules(is_list_of(is_token), "flags?"),
+        **rules(is_list_of(is_claim), "claimed?"),
         **rules(
             is_protected,
             "where? name? author? caption? forwarded_from? location? columns? message?",

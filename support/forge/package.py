@@ -286,6 +286,10 @@ def statements() -> dict[str, Fields]:
             "dates": [{"what": "posted", "at": AT, "grade": "stated", "bounds_media": False}],
             "stated": {"views": 12},
             "attachments": [blob(CAPTURE)],
+            "flags": ["below_minimum_capture_set"],
+            "claimed": [
+                {"by": "a tool", "algorithm": "md5", "value": "0" * 32, "agrees": "not_compared"}
+            ],
             "caption": protect("caption", "the words themselves", 5),
             "author": protect("author", {"base64": "/w=="}, 6),
         },

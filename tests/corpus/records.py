@@ -203,6 +203,8 @@ for number, (kind, fields) in enumerate(
         ("sighting.recorded/1", {"dates": [{"what": "posted"}]}),
         ("sighting.recorded/1", {"stated": {"views": "12"}}),
         ("sighting.recorded/1", {"attachments": [{"role": "x"}]}),
+        ("sighting.recorded/1", {"flags": "below_minimum_capture_set"}),
+        ("sighting.recorded/1", {"claimed": [{"by": "a tool", "algorithm": "md5"}]}),
         ("run.recorded/1", {"tally": b.TALLY | {"seen": 7}}),
         ("run.recorded/1", {"tally": {"seen": 0}}),
         ("run.recorded/1", {"started_at": "2026-01-02"}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +19,9 @@ from witnessmark.cli.options import (
 )
 from witnessmark.cli.output import dump, progress, safe, say, size, table, tally_rows
 from witnessmark.errors import BadInput
+
+if TYPE_CHECKING:
+    from witnessmark.model import RunRecorded
 
 _KEPT = "Nothing was made."
 _LISTS = ("parties", "places")
@@ -235,17 +238,27 @@ def collect(
             )
     tally = run.fields()["tally"]
     assert isinstance(tally, dict)
+    found = dict(preflight.notes) | _notes(run)
     if as_json:
         dump({"run": run.run, "source": run.source, "party": run.party,
               "reference": run.reference, "tally": tally,
-              "notes": dict(preflight.notes), "interrupted": list(run.interrupted)})  # fmt: skip
+              "notes": found, "interrupted": list(run.interrupted)})  # fmt: skip
     else:
         say(f"For the reference collection: {safe(reference)}." if reference else
             f"Channel of: {safe(party)}.")  # fmt: skip
         table(tally_rows(tally))
+        for note in _notes(run).values():
+            say(f"! {note}")
         if run.interrupted:
             say(f"  (an earlier run was cut off: {', '.join(r[:8] for r in run.interrupted)})")
     raise typer.Exit(1 if run.tally.failed else 0)
+
+
+def _notes(run: RunRecorded) -> dict[str, str]:
+    """What the run itself found that a person should know."""
+    from witnessmark.collection import claims
+
+    return {claims.DIFFERS: claims.SENTENCE} if claims.DIFFERS in run.notes else {}
 
 
 def _go_on(ask: bool) -> None:

@@ -10,10 +10,12 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, BinaryIO, cast
 
+from witnessmark.collection.claims import DIFFERS, Digests, compared
 from witnessmark.collection.kinds import sniff
 from witnessmark.errors import BadRecord, StoreFailure
 from witnessmark.model import (
     Attachment,
+    ClaimedHash,
     Entry,
     Json,
     ObjectStored,
@@ -105,6 +107,7 @@ class _Taken:
     kind: str = "other"
     attachments: tuple[Attachment, ...] = ()
     messages: Mapping[str, Json] = dataclasses.field(default_factory=dict)
+    claimed: tuple[ClaimedHash, ...] = ()
 
 
 class Run:
@@ -141,6 +144,7 @@ class Run:
         self._new_bytes = 0
         self._new_items = 0
         self._disk = ""
+        self._differ = False
 
     def collect(self, notes: tuple[str, ...] = ()) -> RunRecorded:
         """Takes everything in and ends with the run's own entry.
@@ -169,7 +173,7 @@ class Run:
             claimed_by=vault.protect("claimed_by", claimed) if claimed else None,
             where=vault.protect("where", _clean(self._where)),
             tally=tally,
-            notes=tuple(Token(note) for note in notes),
+            notes=tuple(Token(note) for note in (*notes, *([DIFFERS] if self._differ else []))),
             interrupted=tuple(Token(run) for run in self._cut_off()),
         )
         self._append([(statement, (f"run:{self.id}",))])
@@ -216,9 +220,11 @@ class Run:
             return _Taken(item, place, "quarantined", "over_quota")
         try:
             with item.open() as file:
-                counted = _Counted(file, self._count_bytes)
+                digests = Digests(item.claimed)
+                counted = _Counted(file, self._count_bytes, digests)
                 stored = self._stores.blobs.put(cast(BinaryIO, counted))
-                taken = _Taken(item, place, "stored", "", stored, counted.kind)
+                claimed = compared(item.claimed, digests.made(stored.sha256))
+                taken = _Taken(item, place, "stored", "", stored, counted.kind, claimed=claimed)
                 taken = self._companions(taken)
         except Unreadable as error:
             return _Taken(item, place, "failed", error.reason)
@@ -275,6 +281,7 @@ class Run:
             self._counts[outcome] += 1
             if outcome in ("not_included", "quarantined", "failed"):
                 self._reasons[f"{outcome}: {each.reason}"] += 1
+            self._differ |= any(claim.agrees == "different" for claim in each.claimed)
             if each.stored and each.item.unchanged:
                 signs[each.place] = self._sign(each.item)
             name = each.stored.sha256 if each.stored else None
@@ -328,6 +335,8 @@ class Run:
             "dates": each.item.dates,
             "stated": each.item.stated,
             "attachments": each.attachments,
+            "flags": tuple(Token(flag) for flag in each.item.flags) or None,
+            "claimed": (each.claimed or compared(each.item.claimed, {})) or None,
         }
         values = {name: self._protect(name, v, each.place) for name, v in protected.items()}
         return SightingRecorded(**{**sighting, **values}), (*about, f"run:{self.id}")
@@ -362,11 +371,12 @@ def _spared(each: _Taken, gone: Container[str], objects: Container[str]) -> _Tak
 
 
 class _Counted:
-    """Hands bytes through while counting them and looking at the first few."""
+    """Hands bytes through while counting and digesting them and looking at the first few."""
 
-    def __init__(self, file: BinaryIO, count: Callable[[int], None]) -> None:
+    def __init__(self, file: BinaryIO, count: Callable[[int], None], digests: Digests) -> None:
         self._file = file
         self._count = count
+        self._digests = digests
         self.kind = "other"
         self._first = True
 
@@ -376,6 +386,7 @@ class _Counted:
         if self._first:
             self.kind = sniff(bytes(buffer[: min(count, 512)]))
             self._first = False
+        self._digests.update(buffer[:count])
         self._count(count)
         return count
 

@@ -37,7 +37,7 @@ from witnessmark.model.renewal import DigestsRenewed, RenewalAnchored
 from witnessmark.model.risk import RiskRecorded
 from witnessmark.model.run import RunRecorded, Tally
 from witnessmark.model.scope import Scope, ScopeChanged
-from witnessmark.model.sighting import Attachment, DatedBy, SightingRecorded
+from witnessmark.model.sighting import Attachment, ClaimedHash, DatedBy, SightingRecorded
 from witnessmark.model.statement import STATEMENTS, Statement
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "Attachment",
     "AuditedPlace",
     "BadCopy",
+    "ClaimedHash",
     "CosignatureReceived",
     "CustodyReceipted",
     "CustodyReceived",

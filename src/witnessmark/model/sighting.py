@@ -47,6 +47,24 @@ class Attachment:
     size: int
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedHash:
+    """What another tool, or a sheet, says the bytes hash to: its claim, compared with them.
+
+    Attributes:
+        by: that tool.
+        algorithm: `sha256`, `md5`, `pdq`, ...
+        value: as it says, in hexadecimal digits where they are.
+        agrees: `same`, `different`, or `not_compared` for what no bytes were taken of, or what is
+            no hash of bytes.
+    """
+
+    by: Token
+    algorithm: Token
+    value: Token
+    agrees: Token
+
+
 @says("sighting.recorded/1")
 class SightingRecorded(Statement):
     """What one run saw in one place of one source.
@@ -68,6 +86,8 @@ class SightingRecorded(Statement):
         dates: times from the source with their grade.
         stated: whole numbers that the source states (`width`, `duration_seconds`).
         attachments: blobs that came along.
+        flags: words of what a reader must know of this sighting (`below_minimum_capture_set`).
+        claimed: hashes that came along.
         where, name, author, caption, forwarded_from, location: protected values.
         columns: the row of the sheet this came from, protected.
         message: everything that the source gave, in its own words, protected.
@@ -86,6 +106,8 @@ class SightingRecorded(Statement):
     dates: tuple[DatedBy, ...] = ()
     stated: Mapping[str, Signed] = dataclasses.field(default_factory=dict)
     attachments: tuple[Attachment, ...] = ()
+    flags: tuple[Token, ...] | None = None
+    claimed: tuple[ClaimedHash, ...] | None = None
     where: Protected | None = None
     name: Protected | None = None
     author: Protected | None = None

@@ -10,6 +10,18 @@ from typing import BinaryIO, Protocol
 from witnessmark.model import DatedBy, Json
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Claim:
+    """A hash that came along: who says it, of which algorithm (`sha256`, `md5`, `pdq`), its digits.
+
+    The run compares it with the bytes, where it is one of bytes.
+    """
+
+    by: str
+    algorithm: str
+    value: str
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """One thing that a collector saw: a file in a folder, a message's media, a sheet's row.
@@ -23,6 +35,8 @@ class Item:
         kind: what the source calls it.
         dates, stated: as in the sighting.
         companions: role to opener, for files that came along (thumbnails).
+        flags: words of ours for what a reader must know of this sighting.
+        claimed: hashes that came along.
         protected: field name of the sighting to its value.
     """
 
@@ -37,6 +51,8 @@ class Item:
     companions: Mapping[str, Callable[[], AbstractContextManager[BinaryIO]]] = dataclasses.field(
         default_factory=dict
     )
+    flags: tuple[str, ...] = ()
+    claimed: tuple[Claim, ...] = ()
     protected: Mapping[str, Json] = dataclasses.field(default_factory=dict)
 
 
