@@ -1520,6 +1520,13 @@ STATEMENTS: dict[str, dict[str, Test]] = {
             "where? name? author? caption? forwarded_from? location? columns? message?",
         ),
     },
+    "search.recorded/1": {
+        **rules(is_token, "platform language"),
+        **rules(is_text, "party"),
+        **rules(is_instant, "searched_at"),
+        **rules(is_count, "results taken"),
+        **rules(is_protected, "terms where? remark?"),
+    },
     "run.recorded/1": {
         **rules(is_token, "run source program"),
         **rules(is_instant, "started_at"),
@@ -1662,7 +1669,7 @@ ALWAYS_SIGNED = frozenset(
         *("risk.recorded/1", "export.made/1", "value.disclosed/1", "value.erased/1"),
         *("custody.received/1", "custody.transferred/1", "custody.receipted/1"),
         *("object.disposed/1", "material.linked/1", "link.decided/1"),
-        *("reference.claimed/1", "reference.exported/1"),
+        *("reference.claimed/1", "reference.exported/1", "search.recorded/1"),
     )
 )
 

@@ -373,6 +373,10 @@ def later_statements() -> dict[str, Fields]:
             "recipient": protect("recipient", "E", 17), "purpose": protect("purpose", "p", 18),
             "risk": 1, "objects": [video], "version": "1",
         },
+        "search.recorded/1": {
+            "platform": "telegram", "language": "uk", "party": "Party A", "searched_at": AT,
+            "results": 0, "taken": 0, "terms": protect("terms", "a village", 19),
+        },
         "derivative.made/1": {
             "original": video, "derivative": thumbnail, "method": "sanitise", "version": "1",
             "tools": {}, "removed": ["container_metadata"], "streams": [stream],
@@ -399,7 +403,7 @@ def receipt(record: Record, transfer: int, signer: Signer | None = None) -> Fiel
 SIGNED = (
     *("risk.recorded/1", "scope.changed/1", "value.disclosed/1", "value.erased/1"),
     *("custody.received/1", "custody.transferred/1", "custody.receipted/1", "material.linked/1"),
-    *("link.decided/1", "reference.claimed/1", "reference.exported/1"),
+    *("link.decided/1", "reference.claimed/1", "reference.exported/1", "search.recorded/1"),
 )
 
 

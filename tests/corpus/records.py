@@ -180,7 +180,8 @@ files_attack("entry", "padded_index", replace(b.ENTRIES, b"\n12 ", b"\n012 "), "
 
 def other_field(kind: str, /, **fields: object) -> Callable[[Record], object]:
     by = b.BOHDAN if kind in b.SIGNED else None
-    right = {name: value for name, value in b.statements()[kind].items() if name not in fields}
+    known = b.statements() | b.later_statements()
+    right = {name: value for name, value in known[kind].items() if name not in fields}
     wrong = {name: value for name, value in fields.items() if value is not None}
     return lambda made: made.add(kind, right | wrong, by)
 
@@ -215,6 +216,8 @@ for number, (kind, fields) in enumerate(
         ("risk.recorded/1", {"uploader": "Oleh"}),
         ("scope.changed/1", {"scope": b.SCOPE | {"scratch": "no"}}),
         ("value.erased/1", {"values": [{"entry": 4}]}),
+        ("search.recorded/1", {"results": -1}),
+        ("search.recorded/1", {"terms": "a village"}),
     ]
 ):
     record_attack("field", f"field_{number}", other_field(kind, **fields))

@@ -23,6 +23,7 @@ from witnessmark.cli import (
     making,
     matching,
     references,
+    searches,
     status,
     tracing,
     verifying,
@@ -34,7 +35,7 @@ from witnessmark.errors import StoreFailure, WitnessmarkError
 #: Commands by phase of the work, as `--help` lists them.
 PHASES = {
     "Begin": ("init", "status", "keys", "scope", "fields"),
-    "Collect": ("collect",),
+    "Collect": ("collect", "searched", "coverage"),
     "Preserve": ("check", "audit", "backup", "restore", "rebuild", "log"),
     "Outside": ("anchor", "cosign", "witness"),
     "Look into it": ("match", "link", "trace", "reference", "examine", "show"),
@@ -77,6 +78,7 @@ for module in (
     links,
     tracing,
     references,
+    searches,
     verifying,
     status,
     looking,

@@ -37,6 +37,7 @@ from witnessmark.model.renewal import DigestsRenewed, RenewalAnchored
 from witnessmark.model.risk import RiskRecorded
 from witnessmark.model.run import RunRecorded, Tally
 from witnessmark.model.scope import Scope, ScopeChanged
+from witnessmark.model.search import SearchRecorded
 from witnessmark.model.sighting import Attachment, ClaimedHash, DatedBy, SightingRecorded
 from witnessmark.model.statement import STATEMENTS, Statement
 
@@ -84,6 +85,7 @@ __all__ = [
     "RunRecorded",
     "Scope",
     "ScopeChanged",
+    "SearchRecorded",
     "SightingRecorded",
     "Statement",
     "StreamDigest",

@@ -46,6 +46,7 @@ SIGNED = frozenset(
         "link.decided/1",
         "reference.claimed/1",
         "reference.exported/1",
+        "search.recorded/1",
     }
 )
 #: Entry types that change which keys are in force: a package carries all of them.
