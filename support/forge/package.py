@@ -270,6 +270,8 @@ def statements() -> dict[str, Fields]:
             "tally": TALLY,
             "notes": [],
             "interrupted": [],
+            "clock": "synchronised",
+            "clock_error_ms": 12,
             "where": protect("where", "/home", 4),
         },
         "object.stored/1": stored(VIDEO),

@@ -13,18 +13,21 @@ from support.exports import Chat, Post, telegram_html, telegram_json
 from tests.conftest import CHEAP, SCOPE, SECRET
 from witnessmark import settings
 from witnessmark.archive import Archive, checking, collecting
+from witnessmark.collection import clock
+from witnessmark.collection.clock import Clock
 from witnessmark.collection.run import Channel
 from witnessmark.custody.vault import commitments
 from witnessmark.errors import BadInput, Locked, StoreFailure
 from witnessmark.model import RunRecorded, ScopeChanged, SightingRecorded, Tally
 
 
-def collect(archive: Archive, where: Path, party: str = "unknown") -> RunRecorded:
+def collect(
+    archive: Archive, where: Path, party: str = "unknown", outside_scope: str = ""
+) -> RunRecorded:
     collector = collecting.choose(str(where))
     preflight = collector.preflight(str(where))
-    return collecting.collect(
-        archive, str(where), collector, Channel(party=party), preflight=preflight
-    )
+    channel = Channel(party=party, outside_scope=outside_scope)
+    return collecting.collect(archive, str(where), collector, channel, preflight=preflight)
 
 
 def size(archive: Archive) -> int:
@@ -227,6 +230,35 @@ def test_a_party_outside_the_scope_is_refused(archive: Archive, folder: Path) ->
     with pytest.raises(BadInput, match="not a party"):
         collect(archive, folder, "Party C")
     assert size(archive) == 1
+
+
+def test_outside_the_scope_a_reason_is_asked_for_and_sealed(archive: Archive, folder: Path) -> None:
+    with pytest.raises(BadInput, match="not a party") as caught:
+        collect(archive, folder, "Party X", " ")
+    assert "--outside-scope" in caught.value.todo
+    assert size(archive) == 1
+    run = collect(archive, folder, "Party X", "the canary asked")
+    assert run.party == "Party X"
+    assert run.outside_scope is not None
+    assert archive.vault.open(run.outside_scope).value == "the canary asked"
+    assert holds(archive)
+
+
+@pytest.mark.parametrize(
+    ("now", "notes"),
+    [
+        (Clock("synchronised", 7), ()),
+        (Clock("unsynchronised"), ("clock_unsynchronised",)),
+        (Clock("unknown"), ("clock_unknown",)),
+    ],
+)
+def test_a_run_says_how_far_the_clock_can_be_trusted(
+    archive: Archive, folder: Path, monkeypatch: pytest.MonkeyPatch, now: Clock, notes: object
+) -> None:
+    monkeypatch.setattr(clock, "look", lambda: now)
+    run = collect(archive, folder)
+    assert (run.clock, run.clock_error_ms, run.notes) == (now.state, now.error_ms, notes)
+    assert holds(archive)
 
 
 @pytest.fixture(params=[telegram_json, telegram_html])

@@ -60,12 +60,16 @@ def collect(
             has no proper name.
     """
     parties = archive.scope().parties
-    if channel.party != "unknown" and channel.party not in parties:
+    outside = channel.party != "unknown" and channel.party not in parties
+    if outside and not channel.outside_scope.strip():
         raise BadInput(
             f"'{channel.party}' is not a party of this archive's scope.",
             kept="Nothing was collected.",
-            todo=f"Parties are: {', '.join(parties)}; or leave it out for 'unknown'.",
+            todo=f"Parties are: {', '.join(parties)}; or leave it out for 'unknown'; or say with "
+            "--outside-scope why it is collected all the same.",
         )
+    if outside and not PATTERNS[PublicText].fullmatch(channel.party):
+        raise BadInput("This cannot be the name of a party.", kept="Nothing was collected.")
     if channel.reference:
         check_collection(channel.reference)
     _check_place(archive, where)

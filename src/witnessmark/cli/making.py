@@ -196,6 +196,10 @@ def collect(
             help="For a reference collection of this public name: never our own material."
         ),
     ] = "",
+    outside_scope: Annotated[
+        str,
+        typer.Option(help="Why a party is collected that the scope does not name (sealed)."),
+    ] = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not stop at warnings.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -232,7 +236,12 @@ def collect(
                 held,
                 where,
                 collector,
-                Channel(party=party, claimed_by=claimed_by, reference=reference),
+                Channel(
+                    party=party,
+                    claimed_by=claimed_by,
+                    reference=reference,
+                    outside_scope=outside_scope,
+                ),
                 preflight=preflight,
                 on_progress=on_progress,
             )
@@ -256,9 +265,10 @@ def collect(
 
 def _notes(run: RunRecorded) -> dict[str, str]:
     """What the run itself found that a person should know."""
-    from witnessmark.collection import claims
+    from witnessmark.collection import claims, clock
 
-    return {claims.DIFFERS: claims.SENTENCE} if claims.DIFFERS in run.notes else {}
+    known = {claims.DIFFERS: claims.SENTENCE} | dict(clock.NOTES.values())
+    return {note: known[note] for note in run.notes if note in known}
 
 
 def _go_on(ask: bool) -> None:

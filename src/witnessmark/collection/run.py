@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, BinaryIO, cast
 
+from witnessmark.collection import clock
 from witnessmark.collection.claims import DIFFERS, Digests, compared
 from witnessmark.collection.kinds import sniff
 from witnessmark.errors import BadRecord, StoreFailure
@@ -55,11 +56,13 @@ class Channel:
 
     Attributes:
         reference: name of the reference collection it is for; "" for the archive's own material.
+        outside_scope: why it is collected though the scope does not name that party.
     """
 
     party: str = "unknown"
     claimed_by: str = ""
     reference: str = ""
+    outside_scope: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +166,10 @@ class Run:
             reasons=dict(sorted(self._reasons.items())),
         )
         vault, claimed = self._stores.vault, self._channel.claimed_by
+        outside = self._channel.outside_scope
+        now = clock.look()
+        if now.state in clock.NOTES:
+            notes = (*notes, clock.NOTES[now.state][0])
         statement = RunRecorded(
             run=Token(self.id),
             source=Token(self._collector.name),
@@ -173,6 +180,9 @@ class Run:
             claimed_by=vault.protect("claimed_by", claimed) if claimed else None,
             where=vault.protect("where", _clean(self._where)),
             tally=tally,
+            clock=Token(now.state),
+            clock_error_ms=now.error_ms,
+            outside_scope=vault.protect("outside_scope", outside) if outside else None,
             notes=tuple(Token(note) for note in (*notes, *([DIFFERS] if self._differ else []))),
             interrupted=tuple(Token(run) for run in self._cut_off()),
         )

@@ -52,6 +52,9 @@ class RunRecorded(Statement):
         where: path or address given to the collector.
         tally: see `Tally`.
         notes: codes of what a person should know (`photos_only_export`, `file_ends_early`).
+        clock: what the system says of its clock (`synchronised`, `unsynchronised`, `unknown`), and
+            by how many milliseconds at most it is off then.
+        outside_scope: why something was collected that the archive's scope does not name.
         interrupted: runs of this kind of source that were cut off: they have sightings, no end,
             and no process any more. Each is named once.
     """
@@ -66,4 +69,7 @@ class RunRecorded(Statement):
     where: Protected | None = None
     tally: Tally
     notes: tuple[Token, ...] = ()
+    clock: Token | None = None
+    clock_error_ms: int | None = None
+    outside_scope: Protected | None = None
     interrupted: tuple[Token, ...] = ()
