@@ -13,7 +13,6 @@ import email.utils
 import ipaddress
 import socket
 import ssl
-import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
 MOST_HOPS, TRIES, PATIENCE = 10, 4, 120.0
 #: Seconds without a byte after which a server counts as silent.
 SILENCE = 30.0
+#: What `public_bytes` of a certificate calls DER.
+_DER = 2
 _REDIRECTS = (301, 302, 303, 307, 308)
 _LATER = (429, 500, 502, 503, 504)
 
@@ -38,7 +39,7 @@ class Hop:
 
     Attributes:
         address: that was connected to; "" behind a proxy.
-        certificates: DER, the server's own first; of older Pythons only that one.
+        certificates: DER, the server's own first, as it gave them.
     """
 
     url: str
@@ -323,7 +324,6 @@ def _chain(response: httpx.Response) -> tuple[bytes, ...]:
     tls = stream.get_extra_info("ssl_object") if stream is not None else None
     if tls is None:
         return ()
-    if sys.version_info >= (3, 13):
-        return tuple(tls.get_unverified_chain())
-    own = tls.getpeercert(binary_form=True)
-    return (own,) if own else ()
+    # Public since Python 3.13; what lies beneath has had it since 3.10, as objects.
+    chain = getattr(tls, "get_unverified_chain", lambda: None)() or [tls.getpeercert(True)]
+    return tuple(each if isinstance(each, bytes) else each.public_bytes(_DER) for each in chain)
