@@ -12,7 +12,7 @@ from witnessmark.collection.run import Channel, Limits, Progress, Run, Stores
 from witnessmark.errors import BadInput
 from witnessmark.model import RunRecorded
 from witnessmark.model.statement import PATTERNS, PublicText
-from witnessmark.ports import Collector, Preflight
+from witnessmark.ports import Asking, Collector, Preflight
 
 GROUP = "witnessmark.collectors"
 
@@ -42,6 +42,13 @@ def choose(where: str, source: str = "") -> Collector:
         f"{where} is no folder, export or sheet that can be collected.",
         todo="Is the path right? 'witnessmark collect --help' lists the sources.",
     )
+
+
+def equipped(archive: Archive, collector: Collector) -> Collector:
+    """The collector with what this archive's settings give it."""
+    if isinstance(collector, Asking):
+        collector.proxy = archive.settings.proxy
+    return collector
 
 
 def collect(
@@ -76,6 +83,7 @@ def collect(
     incoming = archive.derived / "incoming"
     incoming.mkdir(exist_ok=True)
     collector.workdir = str(incoming)
+    equipped(archive, collector)
     stores = Stores(
         blobs=archive.blobs,
         journal=archive.journal,

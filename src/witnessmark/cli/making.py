@@ -218,7 +218,7 @@ def collect(
             "The path is empty.", kept="Nothing was collected.", todo="Say what to collect."
         )
     with opened(archive) as held:
-        collector = collecting.choose(where, source)
+        collector = collecting.equipped(held, collecting.choose(where, source))
         preflight = collector.preflight(where)
         if not as_json:
             expected = [f"{preflight.items} items"] if preflight.items is not None else []

@@ -22,7 +22,7 @@ from witnessmark.ports.catalog import (
     Seen,
     SightingRow,
 )
-from witnessmark.ports.collecting import Claim, Collector, Item, Preflight, Unreadable
+from witnessmark.ports.collecting import Asking, Claim, Collector, Item, Preflight, Unreadable
 from witnessmark.ports.examining import Engine, Examination, Outcome, Report, Result, Task
 from witnessmark.ports.keeping import Blobs, Journal, Project, Stored
 from witnessmark.ports.private import Opened, PrivateRows, SealedValue, Vault
@@ -30,6 +30,7 @@ from witnessmark.ports.witnessing import Contradiction, WatchedLog, WitnessMemor
 
 __all__ = [
     "AnchorRow",
+    "Asking",
     "Blobs",
     "Claim",
     "Collector",

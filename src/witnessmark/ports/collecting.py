@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from witnessmark.model import DatedBy, Json
 
@@ -88,6 +88,14 @@ class Collector(Protocol):
 
     def items(self, where: str) -> Iterator[Item]:
         """Everything seen, in a stable order. What cannot be read is an item too."""
+
+
+@runtime_checkable
+class Asking(Protocol):
+    """A collector that asks others over the network: through this proxy, names included."""
+
+    proxy: str
+    """As in the settings; the archive sets it before `preflight`. "": directly."""
 
 
 class Unreadable(Exception):
