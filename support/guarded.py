@@ -6,8 +6,10 @@ cannot be taken away again, so this is a process of its own.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import runpy
+import socket
 import sys
 from pathlib import Path
 
@@ -15,13 +17,28 @@ _RESOLVING = {"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyadd
 _REACHING = {"socket.connect", "socket.sendto", "socket.sendmsg"}
 
 
+def _is_own(bound: list[socket.socket], address: object) -> bool:
+    """Whether somebody in this very process listens there."""
+    for each in bound:
+        with contextlib.suppress(OSError):  # closed meanwhile
+            if each.getsockname() == address:
+                return True
+    return False
+
+
 def guard(port: int) -> None:
-    """Lets nothing out but to this port on loopback."""
+    """Lets nothing out but to this port on loopback, and to what this process listens on."""
+    bound: list[socket.socket] = []
 
     def hook(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "socket.bind" and isinstance(arguments[0], socket.socket):
+            bound.append(arguments[0])
+            return
         if event in _REACHING:
             address = arguments[1]
             if not isinstance(address, tuple) or address[:2] == ("127.0.0.1", port):
+                return
+            if _is_own(bound, address):
                 return
         elif event in _RESOLVING:
             if arguments[0] in ("127.0.0.1", b"127.0.0.1"):

@@ -114,7 +114,10 @@ class Settings:
         quota_items, quota_mb: what one run may bring in; more is quarantined, not lost.
         workers: processes for examining and fingerprinting; 0 means one per core.
         worker_memory_mb, worker_seconds: limits of one task on hostile bytes.
-        proxy: `socks5h://host:port` or `http://host:port`, for all that anchoring asks.
+        proxy: `socks5h://host:port` or `http://host:port`, for all that anchoring and collecting
+            ask.
+        private: names in private networks that collecting may ask all the same, such as a club's
+            own server.
         anchors: see there.
         witnesses: partners who co-sign our checkpoints.
     """
@@ -126,6 +129,7 @@ class Settings:
     worker_memory_mb: int = 2_048
     worker_seconds: int = 300
     proxy: str = ""
+    private: tuple[str, ...] = ()
     anchors: Anchors = Anchors()
     witnesses: tuple[PartnerWitness, ...] = ()
 
@@ -261,6 +265,7 @@ _WHO = """
 def text() -> str:
     """The `archive.toml` that a new archive gets: every setting, commented out."""
     lines = ["# Settings of this archive; remove the # to change one.", *_lines(Settings)]
+    lines.append("# private = []")
     return "\n".join([*lines, "# [anchors]", *_lines(Anchors)]) + "\n" + _WHO
 
 

@@ -48,6 +48,7 @@ def equipped(archive: Archive, collector: Collector) -> Collector:
     """The collector with what this archive's settings give it."""
     if isinstance(collector, Asking):
         collector.proxy = archive.settings.proxy
+        collector.allowed = frozenset(archive.settings.private)
     return collector
 
 

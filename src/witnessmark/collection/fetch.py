@@ -10,14 +10,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import email.utils
-import ipaddress
-import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO
 
+from witnessmark.collection.reaching import RefusedAddress, is_inside, looked_up
 from witnessmark.ports import Unreadable
 
 if TYPE_CHECKING:
@@ -197,20 +196,16 @@ class _Visit:
 
     def _resolved(self, url: httpx.URL) -> str:
         """The address to connect to; "" behind a proxy. Private ones are refused."""
-        host = url.host.rstrip(".").lower()
-        free = host in self._how.allowed
-        if not free and _is_inside(host):
+        if url.host.rstrip(".").lower() not in self._how.allowed and is_inside(url.host):
             raise self._error("private_address")
         if self._how.proxy:
             return ""
         try:
-            found = socket.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
+            return looked_up(url.host, url.port or 0, self._how.allowed)
+        except RefusedAddress as error:
+            raise self._error("private_address") from error
+        except OSError as error:
             raise self._error("unreachable") from error
-        addresses = [str(each[4][0]).partition("%")[0] for each in found]
-        if not free and not all(map(_is_public, addresses)):
-            raise self._error("private_address")
-        return addresses[0]
 
     def _follow(self, response: httpx.Response) -> None:
         """The next address; a range that was asked for does not carry over."""
@@ -274,20 +269,6 @@ def _trusted() -> ssl.SSLContext:
     import certifi
 
     return ssl.create_default_context(cafile=certifi.where())
-
-
-def _is_inside(host: str) -> bool:
-    """Whether a name alone says that it stays in a private network, or is an address of one."""
-    try:
-        return not _is_public(host)
-    except ValueError:
-        return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
-
-
-def _is_public(address: str) -> bool:
-    found = ipaddress.ip_address(address)
-    mapped = getattr(found, "ipv4_mapped", None)
-    return (mapped or found).is_global and not found.is_multicast
 
 
 def _is_tls(error: BaseException) -> bool:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.error import URLError
 
+from witnessmark.collection import gate
 from witnessmark.collection.files import open_inside
 from witnessmark.errors import BadInput
 from witnessmark.model.json import Json
@@ -53,6 +54,7 @@ class Links:
 
     live = True
     proxy = ""
+    allowed: frozenset[str] = frozenset()
 
     def __init__(self, workdir: str | None = None) -> None:
         self.workdir = workdir
@@ -108,7 +110,7 @@ class Links:
             protected["where"] = url
         if not sound:
             return Item(place=place, outcome="failed", reason="no_link", protected=protected)
-        download = _Download(url, self.workdir, self.proxy)
+        download = _Download(url, self.workdir, self.proxy, self.allowed)
         return Item(
             place=place,
             open=download.media,
@@ -268,17 +270,17 @@ class _Silent:
 class _Download:
     """One download; its metadata can be had once the media was opened."""
 
-    def __init__(self, url: str, workdir: str | None, proxy: str) -> None:
+    def __init__(self, url: str, workdir: str | None, proxy: str, allowed: frozenset[str]) -> None:
         self._url = url
         self._workdir = workdir
-        self._proxy = proxy
+        self._way = proxy, allowed
         self._info = b""
 
     @contextlib.contextmanager
     def media(self) -> Iterator[BinaryIO]:
         """The file that the link leads to. Raises `Unreadable` with the words of `_reason`."""
         with tempfile.TemporaryDirectory(prefix="witnessmark-", dir=self._workdir) as folder:
-            self._info = _fetch(self._url, folder, self._proxy)
+            self._info = _fetch(self._url, folder, *self._way)
             files = sorted(path.name for path in Path(folder).iterdir())
             if len(files) != 1:
                 raise Unreadable("several_videos" if files else "download_failed")
@@ -293,8 +295,8 @@ class _Download:
         yield io.BytesIO(self._info)
 
 
-def _fetch(url: str, folder: str, proxy: str) -> bytes:
-    """Downloads into `folder`; the info JSON.
+def _fetch(url: str, folder: str, proxy: str, allowed: frozenset[str]) -> bytes:
+    """Downloads into `folder`, through a gate that nothing goes around; the info JSON.
 
     The best single file is taken as the site has it. Only when a site has none are picture and
     sound merged, which needs ffmpeg and makes a file that the site never had.
@@ -316,18 +318,27 @@ def _fetch(url: str, folder: str, proxy: str) -> bytes:
         "fragment_retries": 3,
         "skip_unavailable_fragments": False,
         "socket_timeout": 30,
-        "proxy": proxy,  # "": none, whatever the environment says
         "cachedir": False,
         "fixup": "never",
         "updatetime": False,
     }
-    try:
-        with yt_dlp.YoutubeDL(options) as client:
-            info = client.extract_info(url, download=True)
-            plain = client.sanitize_info(info, remove_private_keys=True)
-    except (YoutubeDLError, RequestError, OSError, *_FAULTS) as error:
-        raise Unreadable(_reason(error)) from error
+    with gate.opened(proxy, allowed) as between:
+        options["proxy"] = between.url
+        try:
+            with yt_dlp.YoutubeDL(options) as client:
+                info = client.extract_info(url, download=True)
+                plain = client.sanitize_info(info, remove_private_keys=True)
+        except (YoutubeDLError, RequestError, OSError, *_FAULTS) as error:
+            raise Unreadable(_stopped(between) or _reason(error)) from error
     return json.dumps(plain, ensure_ascii=True, sort_keys=True).encode()
+
+
+def _stopped(between: gate.Gate) -> str:
+    """What the gate did not let through: `private_address`, or `network` when nobody answered."""
+    if between.refused:
+        return "private_address"
+    last = between.asked[-1].outcome if between.asked else ""
+    return "network" if last == "unreachable" else ""
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

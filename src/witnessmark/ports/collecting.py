@@ -96,6 +96,8 @@ class Asking(Protocol):
 
     proxy: str
     """As in the settings; the archive sets it before `preflight`. "": directly."""
+    allowed: frozenset[str]
+    """Names in private networks that may be asked all the same."""
 
 
 class Unreadable(Exception):

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from support import proxy
 from support.website import Answer, Asked, Website, in_turn, ranged, running, status
-from witnessmark.collection import fetch
+from witnessmark.collection import fetch, reaching
 from witnessmark.collection.fetch import Fetched, Fetcher, FetchError
 
 BODY = bytes(range(256)) * 400
@@ -190,7 +190,7 @@ def test_a_name_that_leads_inside_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     def looked_up(*_: object, **__: object) -> list[tuple[object, ...]]:
         return [(0, 0, 0, "", (address, 80)) for address in found]
 
-    monkeypatch.setattr(fetch.socket, "getaddrinfo", looked_up)
+    monkeypatch.setattr(reaching.socket, "getaddrinfo", looked_up)
     assert failed("http://somewhere.example/").reason == "private_address"
 
 
