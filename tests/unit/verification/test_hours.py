@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import cv2
 import numpy as np
@@ -19,7 +20,7 @@ from witnessmark.verification.matching import (
 )
 from witnessmark.verification.matching.fingerprint import spread
 from witnessmark.verification.matching.framehash import frame_hash
-from witnessmark.verification.matching.hours import pieces
+from witnessmark.verification.matching.hours import Budget, pieces
 
 #: Seconds before one view, and samples a second.
 SCENE, RATE = 15.0, 8
@@ -107,7 +108,7 @@ def test_samples_that_are_left_out_lose_it(monkeypatch: pytest.MonkeyPatch) -> N
     found = match(copy, one)
     assert found is not None
     assert found.relation == "same_footage"
-    monkeypatch.setattr(matcher, "pieces", lambda *whole: [whole])
+    monkeypatch.setattr(matcher, "pieces", lambda *all_four: [all_four[:3]])
     monkeypatch.setattr(motion, "MOST", 300)
     thinned = match(copy, one)
     assert thinned is None or thinned.relation == "same_scene"
@@ -137,10 +138,10 @@ def joined(one: Fingerprint, other: Fingerprint) -> Fingerprint:
     return dataclasses.replace(one, **both, duration=int(both["times"][-1]) + 125)
 
 
-def test_every_piece_is_small_and_none_is_left_out(whole: Fingerprint) -> None:
+def test_every_piece_is_small_and_few_pairs_are_left_out(whole: Fingerprint) -> None:
     copy = long(4.0, late=0.06, first=33.0)
     for placement in candidates.by_hash(copy, whole):
-        made = list(pieces(copy, whole, placement))
+        made = pieces(copy, whole, placement, Budget())
         assert len(made) > 3
         assert all(max(len(query), len(there)) <= MOST for query, there, _ in made)
         assert sum(len(each.query) for *_, each in made) >= 0.9 * len(placement.query)
@@ -152,7 +153,71 @@ def test_every_piece_is_small_and_none_is_left_out(whole: Fingerprint) -> None:
 def test_short_ones_stay_whole(whole: Fingerprint) -> None:
     short = whole.part(0, 30)
     placement = candidates.by_hash(short, short)[0]
-    assert list(pieces(short, short, placement)) == [(short, short, placement)]
+    assert pieces(short, short, placement, Budget()) == [(short, short, placement)]
+
+
+def test_of_too_many_pieces_those_with_most_pairs_are_compared(whole: Fingerprint) -> None:
+    placement = candidates.by_hash(whole, whole)[0]
+    budget = Budget(4)
+    assert len(pieces(whole, whole, placement, budget)) == 4
+    assert budget.left == 0
+    assert pieces(whole, whole, placement, budget) == []
+
+
+def test_a_reel_of_a_long_video_is_found_both_ways(whole: Fingerprint) -> None:
+    """Four parts in another order; the reel is short, so all of it is compared with each piece."""
+    parts = [whole.part(start, start + 15) for start in (240, 30, 160, 90)]
+    shown = [
+        dataclasses.replace(part, times=part.times - part.times[0] + np.uint32(15_000 * n))
+        for n, part in enumerate(parts)
+    ]
+    reel = functools.reduce(joined, shown)
+    for query, reference in ((reel, whole), (whole, reel)):
+        found = match(query, reference)
+        assert found is not None
+        assert len(found.segments) == 4
+
+
+def test_a_short_event_in_a_long_rest_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between eight places spread evenly it would not be seen."""
+    monkeypatch.setattr(hours, "MOST", 20_000)
+    for second in (35.0, 60.0, 110.0):
+        rest = quiet(180, second)
+        copy = dataclasses.replace(rest, thumbs=coarser(rest.thumbs))
+        found = match(copy, rest)
+        assert found is not None
+        assert found.relation == "same_footage", second
+
+
+def quiet(seconds: float, event: float) -> Fingerprint:
+    """A fixed camera; somebody passes for ten seconds."""
+    scene = footage.texture(np.random.default_rng(6), 36, 36)
+    clock = np.arange(0, seconds, 1 / RATE)
+    thumbs = np.repeat(scene[None], len(clock), axis=0)
+    for n in np.flatnonzero((clock >= event) & (clock < event + 10)):
+        across = round(3.2 * (clock[n] - event) + 2 * np.sin(2.3 * clock[n]))
+        thumbs[n, 8:30, max(0, across) : across + 7] = 250 - 20 * (n % 3)
+    return of_thumbs(clock, thumbs)
+
+
+def coarser(thumbs: np.ndarray) -> np.ndarray:
+    """As an encoder leaves it: nothing of what is fine."""
+    soft = np.stack([cv2.GaussianBlur(each, (3, 3), 0) for each in thumbs])
+    return (soft // 3 * 3).astype(np.uint8)
+
+
+def test_a_copy_at_another_speed_keeps_its_rate(whole: Fingerprint) -> None:
+    part = whole.part(0, 200)
+    fast = dataclasses.replace(
+        part, times=np.rint(part.times / 1.1).astype(np.uint32), duration=181_818
+    )
+    found = match(fast, whole)
+    assert found is not None
+    first, last = found.segments[0], found.segments[-1]
+    for segment in (first, last):
+        assert segment.rate == pytest.approx(1.1, abs=0.01)
+        assert segment.reference[1] == pytest.approx(1.1 * segment.query[1], abs=0.5)
+    assert last.query[1] - first.query[0] == pytest.approx(181, abs=4)
 
 
 def test_a_part_keeps_its_insets(whole: Fingerprint) -> None:

@@ -50,7 +50,7 @@ def test_what_moves_is_left_out_with_what_is_beside_it(monkeypatch: pytest.Monke
     assert abs(shared(one, other, EVERYWHERE)) < 0.05
     monkeypatch.setattr(noise, "_AGAIN", 2.0)  # one thing that moves is like itself by chance
     assert abs(shared(one, other, EVERYWHERE)) < 0.05
-    monkeypatch.setattr(noise, "_beside", lambda moving, _: moving)
+    monkeypatch.setattr(noise, "_neighbours", lambda moving, _: moving)
     assert shared(one, other, EVERYWHERE) >= 0.08
 
 

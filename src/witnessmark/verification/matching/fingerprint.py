@@ -1,4 +1,4 @@
-"""The fingerprint of a video: per sample two hashes and a thumbnail, features now and then.
+"""The fingerprint of a video: per sample hashes and a thumbnail, features now and then.
 
 A fingerprint is derived data: it can be made again, and one without its video is only a claim.
 Its thumbnails (36x36 grey) show whether something moves, never who: but treat it like a picture.
@@ -49,6 +49,8 @@ KEY_STEP = 1.0
 _KEY_NEAR = 12
 #: ... for at most this many seconds.
 _KEY_MOST = 5.0
+#: Insets of one video that are compared as videos of their own.
+_INSETS = 12
 #: Borders are looked for in every so manieth picture: half a second.
 _BORDERS = round(RATE / 2)
 
@@ -100,16 +102,23 @@ class Fingerprint:
         """Times in seconds."""
         return self.times / 1000.0
 
-    def within(self) -> Fingerprint | None:
-        """The picture within the picture as a video of its own, on the same clock; None without
-        one."""
-        there = self.inset_edges.any(axis=1)
-        if not there.any():
-            return None
-        count = int(there.sum())
+    def within(self) -> tuple[Fingerprint, ...]:
+        """The pictures within the picture as videos of their own, on the same clock: one for each
+        time that one is there, the longest first, `_INSETS` at most."""
+        there = np.flatnonzero(self.inset_edges.any(axis=1))
+        if not len(there):
+            return ()
+        starts = np.flatnonzero(np.diff(there, prepend=-2) > 1)
+        spans = zip(starts, [*starts[1:], len(there)], strict=True)
+        longest = sorted(spans, key=lambda span: span[0] - span[1])[:_INSETS]
+        return tuple(self._inset(there[first:last], int(first)) for first, last in longest)
+
+    def _inset(self, there: NDArray[np.intp], first: int) -> Fingerprint:
+        """The inset of the samples `there`, whose thumbnails begin at `first`."""
+        count = len(there)
         left, top, right, bottom = np.median(self.inset_edges[there], axis=0) / 255.0
-        none, whole = np.zeros((count, 4), np.uint8), np.array([[0, 0, 255, 255]], np.uint8)
-        everywhere = np.repeat(whole, count, axis=0)
+        thumbs = self.inset_thumbs[first : first + count]
+        everywhere = np.repeat(np.array([[0, 0, 255, 255]], np.uint8), count, axis=0)
         return dataclasses.replace(
             self,
             width=max(1, round(self.width * (right - left))),
@@ -119,11 +128,11 @@ class Fingerprint:
             inner=self.inset[there],
             edges=everywhere,
             inset=np.zeros((count, 4), np.uint64),
-            inset_edges=none,
+            inset_edges=np.zeros((count, 4), np.uint8),
             inset_thumbs=self.inset_thumbs[:0],
             between=everywhere,
-            contrast=spread(self.inset_thumbs),
-            thumbs=self.inset_thumbs,
+            contrast=spread(thumbs),
+            thumbs=thumbs,
             keys=self.keys[:0],
             features=(),
         )
@@ -314,7 +323,9 @@ class _Maker:
 
 def spread(thumbs: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Standard deviation of thumbnails (n x s x s) in levels, whole ones."""
-    return np.array([min(255, round(float(each.std()))) for each in thumbs], np.uint8)
+    rows = thumbs.reshape(len(thumbs), -1) if len(thumbs) else np.zeros((0, 1))
+    parts = [rows[start : start + 512].std(axis=1) for start in range(0, len(rows), 512)]
+    return np.asarray(np.minimum(255, np.rint(np.concatenate([np.zeros(0), *parts]))), np.uint8)
 
 
 def make(samples: Iterable[Sample], duration: float) -> Fingerprint:

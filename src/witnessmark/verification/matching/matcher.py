@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -12,7 +13,7 @@ from witnessmark.verification.matching.candidates import Placement, by_features,
 from witnessmark.verification.matching.evidence import BROAD, Aligned
 from witnessmark.verification.matching.fingerprint import Fingerprint
 from witnessmark.verification.matching.framehash import inverse
-from witnessmark.verification.matching.hours import pieces
+from witnessmark.verification.matching.hours import Budget, pieces
 from witnessmark.verification.matching.motion import SCENIC, SHARED, Laid
 from witnessmark.verification.matching.stills import Moment, moment
 
@@ -89,14 +90,16 @@ def _placed(
     query: Fingerprint,
     reference: Fingerprint,
 ) -> list[_Placed]:
-    """Of both videos and of the pictures within them: what is small is compared by itself."""
-    return [
-        _Placed(here, there, placement)
-        for here in (query, query.within())
-        for there in (reference, reference.within())
-        if here is not None and there is not None
-        for placement in placing(here, there)
-    ]
+    return [_Placed(query, reference, each) for each in placing(query, reference)]
+
+
+def _hashed(query: Fingerprint, reference: Fingerprint) -> list[_Placed]:
+    """By hash: of both videos, and of the pictures within either: what is small is compared by
+    itself. An inset and an inset are not: what two channels lay over their pictures is theirs."""
+    pairs = [(query, reference)]
+    pairs += [(inset, reference) for inset in query.within()]
+    pairs += [(query, inset) for inset in reference.within()]
+    return [each for pair in pairs for each in _placed(by_hash, *pair)]
 
 
 def match(query: Fingerprint, reference: Fingerprint) -> Match | None:
@@ -108,12 +111,12 @@ def match(query: Fingerprint, reference: Fingerprint) -> Match | None:
     if len(reference) == 1:
         found = _pictured(reference, query)
         return found and found.turned()
-    placed = _placed(by_hash, query, reference)
-    footage = _gathered([], placed)
+    placed, budget = _hashed(query, reference), Budget()
+    footage = _gathered([], placed, budget)
     if _covered(footage, query) < _EXPLAINED:
         features = _placed(by_features, query, reference)
         placed += features
-        footage = _gathered(footage, features)
+        footage = _gathered(footage, features, budget)
     cards = [each for each in footage if _card(each, query, reference)]
     filmed = [each for each in footage if each not in cards]
     if filmed:
@@ -149,10 +152,11 @@ def _card(found: _Found, query: Fingerprint, reference: Fingerprint) -> bool:
 def _pictured(picture: Fingerprint, reference: Fingerprint) -> Match | None:
     """The moment of the reference that a picture shows; of another picture, only the scene."""
     found: list[Moment] = []
-    for placing in (by_hash, by_features):  # a whole picture that agrees outweighs its points
+    found_by = (_hashed, functools.partial(_placed, by_features))
+    for placing in found_by:  # a whole picture that agrees outweighs its points
         moments = [
-            moment(picture, each.reference, each.placement)
-            for each in _placed(placing, picture, reference)
+            moment(each.query, each.reference, each.placement)
+            for each in placing(picture, reference)
         ]
         found += [each for each in moments if each is not None]
         if any(each.same_footage for each in found):
@@ -171,19 +175,19 @@ def _pictured(picture: Fingerprint, reference: Fingerprint) -> Match | None:
     return Match(relation, min(1.0, score), (segment,))
 
 
-def _gathered(footage: list[_Found], placed: list[_Placed]) -> list[_Found]:
+def _gathered(footage: list[_Found], placed: list[_Placed], budget: Budget) -> list[_Found]:
     """What the placements add, until the query is explained."""
     for each in placed:
         if _covered(footage, each.query) >= _EXPLAINED:
             break
-        footage = _merged(footage, _same(each))
+        footage = _merged(footage, _same(each, budget))
     return footage
 
 
-def _same(placed: _Placed) -> list[_Found]:
+def _same(placed: _Placed, budget: Budget) -> list[_Found]:
     """Segments along one placement; those of hours are found in pieces."""
     found: list[_Found] = []
-    for each in pieces(placed.query, placed.reference, placed.placement):
+    for each in pieces(placed.query, placed.reference, placed.placement, budget):
         new = list(_stretched(_Placed(*each)))
         if found and new and _goes_on(found[-1][0], new[0][0]):
             new[0] = _joined(found.pop(), new[0])
@@ -201,13 +205,15 @@ def _goes_on(before: Segment, segment: Segment) -> bool:
 
 def _joined(before: _Found, after: _Found) -> _Found:
     (one, first), (other, second) = before, after
-    query, reference = (one.query[0], other.query[1]), (one.reference[0], other.reference[1])
+    last = max(one, other, key=lambda each: each.query[1])
+    query, reference = (one.query[0], last.query[1]), (one.reference[0], last.reference[1])
     rate = one.rate
     if one.rate != other.rate:
         rate = (reference[1] - reference[0]) / (query[1] - query[0])
     lengths = [each.query[1] - each.query[0] for each in (one, other)]
     agreement = float(np.average([first.agreement, second.agreement], weights=lengths))
-    evidence = dataclasses.replace(first, agreement=agreement, moving=first.moving + second.moving)
+    longer = first if lengths[0] >= lengths[1] else second
+    evidence = dataclasses.replace(longer, agreement=agreement, moving=first.moving + second.moving)
     return Segment(query, reference, rate, one.transform), evidence
 
 

@@ -210,12 +210,15 @@ class Laid:
         return made
 
     def _promising(self, run: NDArray[np.bool_], at: NDArray[np.float64]) -> bool:
-        """Whether a longer look pays: of hours, some seconds here and there are compared first."""
+        """Whether a longer look pays: of over two minutes, those seconds are compared first in
+        which most moves."""
         rows = np.flatnonzero(run)
         if len(rows) <= 2 * _BLOCK:
             return True
-        starts = np.linspace(0, len(rows) - _PROBE, _BLOCK // _PROBE).astype(int)
-        some = [rows[start : start + _PROBE] for start in starts]
+        starts = np.arange(0, len(rows) - _PROBE + 1, _PROBE // 2)
+        energy = [float(self.q_energy[rows[start : start + _PROBE]].sum()) for start in starts]
+        most = starts[np.argsort(energy)[::-1][: _BLOCK // _PROBE]]
+        some = [rows[start : start + _PROBE] for start in most]
         mine = np.concatenate([residual(self.q[each])[0] for each in some])
         for nudge in _NUDGES:
             other = [between(self.r, self.reference, at[each] + nudge) for each in some]

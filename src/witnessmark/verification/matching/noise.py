@@ -25,7 +25,7 @@ _AROUND = np.ones((3, 3), np.uint8)
 
 
 def shared(q: Floats, r: Floats, inside: NDArray[np.bool_]) -> float:
-    """Correlation of two sides' noise, -1 to 1; 0 where there is too little to tell.
+    """Correlation of two sides' noise, about -1 to 1; 0 where there is too little to tell.
 
     Args:
         q, r: n x p levels of cells at the same moments.
@@ -34,7 +34,7 @@ def shared(q: Floats, r: Floats, inside: NDArray[np.bool_]) -> float:
     side = round(len(inside) ** 0.5)
     still = inside.copy()
     still[inside] = np.maximum(_moves(q), _moves(r)) < _MOVES
-    ours = still[inside] & ~_beside(inside & ~still, side)[inside]
+    ours = still[inside] & ~_neighbours(inside & ~still, side)[inside]
     if ours.sum() < _CELLS or len(q) < _SAMPLES:
         return 0.0
     mine, theirs = (_fine(_apart(each, _SHORT), inside, side)[:, ours] for each in (q, r))
@@ -69,7 +69,7 @@ def _apart(rows: Floats, around: int) -> Floats:
     return np.asarray(rest - np.median(rest, axis=1, keepdims=True), np.float32)
 
 
-def _beside(moving: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
+def _neighbours(moving: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
     """Cells that move, and their neighbours: movement shows there, too."""
     wide = cv2.dilate(moving.reshape(side, side).astype(np.uint8), _AROUND)
     return np.asarray(wide.ravel() > 0)

@@ -7,8 +7,7 @@ make the sides of an inset, and rows that do so across the whole picture the edg
 Measured on clips that are there to fit: seams of bars stood out over .82 of the width or more,
 nothing before a camera over more than .77; of insets the least side from .745, mostly from .82,
 rectangles of unedited clips (a window, a picture on a wall, coding blocks) up to .75. So an inset
-is one more view to be compared, and what it covers is left out of the rest; neither makes a match
-by itself.
+is compared as a video of its own with whole videos, and what it covers is left out of the rest.
 """
 
 from __future__ import annotations

@@ -130,10 +130,8 @@ def _hashes(fingerprint: Fingerprint) -> Hashes:
 
 def _insets(fingerprint: Fingerprint) -> Hashes:
     """Those of lively pictures within the pictures."""
-    within = fingerprint.within()
-    if within is None:
-        return fingerprint.inset[:0]
-    return within.full[::_STEP][within.contrast[::_STEP] >= FLAT]
+    lively = [each.full[::_STEP][each.contrast[::_STEP] >= FLAT] for each in fingerprint.within()]
+    return np.concatenate([fingerprint.inset[:0], *lively])
 
 
 def pruned(hashes: Hashes) -> Hashes:
