@@ -40,6 +40,7 @@ from witnessmark.ports import Item, Preflight, Unreadable
 
 _INFO = "info.json"
 _TELEGRAM = ("result.json", "messages.html", "export_results.html")
+_OF_YTDLP = {"info_json", "long_info_json", "partial_download"}
 _MAX_DESCRIPTION = 1 << 20
 _MAX_COMPANIONS = 100
 
@@ -89,32 +90,34 @@ class YtdlpFolder:
         """Reads every `.info.json`, and no media. Raises `BadInput` when there is none."""
         count: Counter[str] = Counter()
         for item in self.items(where):
+            count["known"] += bool(_OF_YTDLP & {item.reason, *item.companions})
             count["items"] += 1
             count["bytes"] += int(item.unchanged.partition(":")[0] or 0) if item.open else 0
             count[item.reason] += 1
             count.update(item.flags)
-        return Preflight(items=count["items"], bytes=count["bytes"], notes=_notes(count))
-
-    def items(self, where: str) -> Iterator[Item]:
-        """One item a medium, in the order of names; leftovers and lone descriptions are items."""
-        root = folder_at(where)
-        if root is None:
-            raise BadInput(f"{where} is not a folder.", todo="Give the folder yt-dlp wrote into.")
-        known = False
-        for listed in folders(root):
-            if not listed.readable:
-                yield _lone(root, listed.parts, outcome="failed", reason="unreadable_folder")
-            downloads, others = _sorted(root, listed)
-            known |= any(each.info or each.leftovers for each in downloads)
-            for download in downloads:
-                yield from _items(root, download)
-            yield from others
-        if not known:
+        if not count["known"]:
             raise BadInput(
                 f"{where} holds no .info.json of yt-dlp.",
                 todo="Collect it with the source 'folder', or download again with "
                 "--write-info-json.",
             )
+        return Preflight(items=count["items"], bytes=count["bytes"], notes=_notes(count))
+
+    def items(self, where: str) -> Iterator[Item]:
+        """One item a medium, in the order of names; leftovers and lone descriptions are items.
+
+        Raises `BadInput` when this is no folder.
+        """
+        root = folder_at(where)
+        if root is None:
+            raise BadInput(f"{where} is not a folder.", todo="Give the folder yt-dlp wrote into.")
+        for listed in folders(root):
+            if not listed.readable:
+                yield _lone(root, listed.parts, outcome="failed", reason="unreadable_folder")
+            downloads, others = _sorted(root, listed)
+            for download in downloads:
+                yield from _items(root, download)
+            yield from others
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

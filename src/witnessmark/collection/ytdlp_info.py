@@ -1,7 +1,7 @@
 """What yt-dlp says of one download in its `.info.json`.
 
-Seen in yt-dlp 2026.10.26 (`YoutubeDL._write_info_json`, `sanitize_info`): one object, its members in
-no order that can be relied on, `comments` (which can be long) among the last. `timestamp` is
+Seen in yt-dlp 2026.10.26 (`YoutubeDL._write_info_json`, `sanitize_info`): one object, its members
+in no order that can be relied on, `comments` (which can be long) among the last. `timestamp` is
 seconds since 1970 where the site gives the time of day; `upload_date` is a day of no stated zone;
 `epoch` is when yt-dlp asked. youtube-dl wrote the same form without `epoch`.
 """
@@ -61,7 +61,7 @@ def read_info(file: BinaryIO, *, cut: bool) -> Info:
     try:
         for name, value in _members(text):
             if name in _WANTED and _fits(name, value):
-                found[name] = value  # noqa: PERF403 - what came before an error is kept
+                found |= {name: value}  # what comes before an error is kept
     except (ValueError, RecursionError) as error:
         if not cut:
             raise ValueError("no info") from error
