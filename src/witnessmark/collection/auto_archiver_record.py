@@ -39,6 +39,7 @@ _LINE = 1 << 20
 _LONG = 64 << 10
 _COLUMNS = {"status", "metadata", "media"}
 _MORE_COLUMNS = {"_context", "rearchivable"}
+_FIRST = re.compile(r'\{\s*"(?:status|metadata|media|_context|rearchivable)"\s*:')
 _MAX_TIME = 253_402_300_800
 
 #: Their word for an algorithm, ours, and how many hexadecimal digits it gives.
@@ -155,21 +156,22 @@ class Broken:
 def looks_like_json(head: bytes, *, whole: bool) -> bool:
     """Whether the beginning of a file (or all of it) is a record that auto-archiver wrote."""
     text = head.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
-    if not re.match(r'\{\s*"status"\s*:\s*"', text) or '"metadata"' not in text:
+    if not _FIRST.match(text):
         return False
-    if not whole:
-        return bool(re.match(r'\{\s*"status"\s*:\s*"[^"]*"\s*,\s*"metadata"\s*:\s*\{', text))
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return '"_processed_at"' in text  # cut short or damaged, and still theirs
-    return isinstance(found, dict) and found.keys() >= _COLUMNS
+    if whole:
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError):
+            pass  # cut short or damaged, and still theirs
+        else:
+            return found.keys() >= _COLUMNS and isinstance(found["metadata"], dict)
+    return '"status"' in text and '"metadata"' in text and '"_processed_at"' in text
 
 
 def looks_like_sheet(head: bytes) -> bool:
     """Whether the first line is the header that `csv_db` writes."""
     line = head.decode("utf-8", "replace").lstrip("\ufeff").splitlines()[:1]
-    names = line[0].split(",") if line else []
+    names = [name.strip('"') for name in line[0].split(",")] if line else []
     return set(names) >= _COLUMNS and set(names) <= _COLUMNS | _MORE_COLUMNS
 
 

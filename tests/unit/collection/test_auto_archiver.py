@@ -12,7 +12,7 @@ import pytest
 
 from support.downloads import VIDEO, Media, entry, write_download, write_json, write_sheet
 from support.exports import Chat, telegram_json
-from witnessmark.collection import auto_archiver, auto_archiver_record
+from witnessmark.collection import auto_archiver, auto_archiver_record, tree
 from witnessmark.collection.auto_archiver import AutoArchiver
 from witnessmark.collection.ytdlp_folder import YtdlpFolder
 from witnessmark.errors import BadInput
@@ -46,6 +46,18 @@ def message(item: Item) -> dict[str, Any]:
     found = json.loads(str(item.protected["message"]))
     assert isinstance(found, dict)
     return found
+
+
+def close(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may read everywhere, so the answer for a folder that is closed is given here."""
+    real = tree.list_folder
+
+    def listing(root: Path, parts: tuple[str, ...]) -> object:
+        if parts[-1:] == ("closed",):
+            raise PermissionError
+        return real(root, parts)
+
+    monkeypatch.setattr(tree, "list_folder", listing)
 
 
 def outcome(item: Item) -> tuple[str, str]:
@@ -143,6 +155,21 @@ def test_nothing_archived_and_still_a_picture_of_the_page(tmp_path: Path) -> Non
     address, picture = collect(tmp_path)
     assert outcome(address) == ("not_included", "nothing_archived")
     assert (picture.kind, outcome(picture)) == ("screenshot", ("", ""))
+
+
+def test_a_context_that_is_no_plain_data_does_no_harm(tmp_path: Path) -> None:
+    said = entry(URL, Media("gone.mp4"))
+    said._context["gsheet"] = object
+    assert only(write_sheet(tmp_path / "db.csv", said)).reason == "missing_on_disk"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX files")
+def test_folders_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_json(tmp_path / "metadata.json", entry(URL, Media("gone.mp4")))
+    (tmp_path / "closed").mkdir()
+    close(monkeypatch)
+    assert outcome(collect(tmp_path)[-1]) == ("failed", "unreadable_folder")
+    assert collect(tmp_path)[-1].place == ("auto_archiver", "file", "closed")
 
 
 # --- hashes --------------------------------------------------------------------------------------
@@ -452,7 +479,9 @@ def test_its_own_are_recognised(tmp_path: Path) -> None:
     record = write_json(tmp_path / "a" / "deep" / "metadata.json", entry(URL))
     sheet = write_sheet(tmp_path / "b" / "db.csv", entry(URL))
     long = write_json(tmp_path / "c" / "0a.json", entry(URL, content="x" * 200_000))
-    for where in (record, record.parent.parent, sheet, sheet.parent, long, long.parent):
+    mixed = put(tmp_path / "d" / "m.json", b'{"media": [], "metadata": {}, "status": "x"}')
+    found = (record, record.parent.parent, sheet, sheet.parent, long, long.parent, mixed.parent)
+    for where in found:
         assert ours.recognises(str(where)), where
         assert not YtdlpFolder().recognises(str(where)), where
 
@@ -463,6 +492,8 @@ def test_others_are_not(tmp_path: Path) -> None:
     telegram = telegram_json(tmp_path / "t", Chat(name="A Channel", id=7, posts=[]))
     write_json(telegram / "files" / "metadata.json", entry(URL))  # somebody posted one
     plain = put(tmp_path / "p" / "metadata.json", b'{"status": "ok"}').parent
+    put(plain / "b.json", b'{"status": "ok", "metadata": "m", "media": []}')
+    put(plain / "c.json", b'{"status": "ok", "metadata": {}')
     links = put(tmp_path / "l" / "links.csv", b"url,status\r\nhttps://a.invalid/,new\r\n")
     for where in (download, telegram, plain, links, links.parent, tmp_path / "none", "\0"):
         assert not ours.recognises(str(where)), where

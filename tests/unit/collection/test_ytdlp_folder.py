@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from support.downloads import INFO, VIDEO, entry, write_download, write_json
 from support.exports import Chat, telegram_json
-from witnessmark.collection import run, ytdlp_folder, ytdlp_info
+from witnessmark.collection import run, tree, ytdlp_folder, ytdlp_info
 from witnessmark.collection.auto_archiver import AutoArchiver
 from witnessmark.collection.ytdlp_folder import YtdlpFolder
 from witnessmark.errors import BadInput
@@ -216,6 +216,22 @@ def test_links_and_special_files_are_held_back(tmp_path: Path) -> None:
     assert outcome(items["pipe.mp4"]) == ("quarantined", "special_file")
     assert len(items) == 4
     assert "Secret" not in repr([item.protected for item in items.values()])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX files")
+def test_folders_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_download(tmp_path, "clip", "mp4", "info.json")
+    (tmp_path / "closed").mkdir()
+    real = tree.list_folder
+
+    def listing(root: Path, parts: tuple[str, ...]) -> object:
+        if parts:
+            raise PermissionError
+        return real(root, parts)
+
+    monkeypatch.setattr(tree, "list_folder", listing)
+    item = collect(tmp_path)[-1]
+    assert (item.place, outcome(item)) == ((*FILE, "closed"), ("failed", "unreadable_folder"))
 
 
 # --- the description -----------------------------------------------------------------------------
