@@ -33,6 +33,8 @@ from witnessmark.ports import Claim
 TOOL = "auto-archiver"
 #: A JSON record and a cell of a sheet are read whole, up to this many bytes.
 MAX_RECORD = 8 << 20
+#: How deep a record may be nested, as in `pyrepr`.
+MAX_DEPTH = 50
 #: Media inside of media: how deep, and how many of one come along.
 MAX_INNER_DEPTH, MAX_INNER = 4, 100
 _LINE = 1 << 20
@@ -241,9 +243,22 @@ def _entry(raw: Mapping[str, object]) -> Entry:
     status, metadata, media = raw.get("status"), raw.get("metadata"), raw.get("media")
     if not isinstance(metadata, Mapping) or not isinstance(media, list):
         raise MalformedError("malformed_record")
-    json.dumps(raw, default=repr)  # what is nested too deep to be written is refused here
+    if _too_deep(raw):  # reading, writing and looking into it would each end somewhere else
+        raise MalformedError("malformed_record")
     found = tuple(_medium(each) for each in media)
     return Entry(status if isinstance(status, str) else "", metadata, found)
+
+
+def _too_deep(value: object) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+    return bool(level)
 
 
 def _medium(raw: object, role: str = "") -> Media:

@@ -26,13 +26,13 @@ from witnessmark.collection.ytdlp_info import (
     MAX_INFO,
     Info,
     dates,
+    doubts,
     identity,
     is_playlist,
     looks_like_info,
     read_info,
     stated,
     words,
-    zone_unreliable,
 )
 from witnessmark.errors import BadInput
 from witnessmark.model.json import Json, name_to_json
@@ -311,7 +311,7 @@ def _info(root: Path, file: _File | None) -> tuple[Info, tuple[str, ...]]:
             info = read_info(opened, cut=file.found.st_size > MAX_INFO)
     except (Unreadable, ValueError):
         return {}, ("info_json_unreadable",)
-    return info, ("zone_unreliable",) if zone_unreliable(info) else ()
+    return info, doubts(info)
 
 
 def _described(root: Path, file: _File | None) -> str:
@@ -357,6 +357,11 @@ def _notes(count: Counter[str]) -> dict[str, str]:
         "info_json_unreadable": (
             count["info_json_unreadable"],
             "{} items have an .info.json that cannot be read; it is kept as it is.",
+        ),
+        "posting_times_unclear": (
+            count["posted_unclear"],
+            "{} items are from sites that yt-dlp has no code for: their time may be when a server "
+            "changed a file. It is kept as text and dates nothing.",
         ),
         "zones_unreliable": (
             count["zone_unreliable"],

@@ -4,6 +4,9 @@ Seen in yt-dlp 2026.10.26 (`YoutubeDL._write_info_json`, `sanitize_info`): one o
 in no order that can be relied on, `comments` (which can be long) among the last. `timestamp` is
 seconds since 1970 where the site gives the time of day; `upload_date` is a day of no stated zone;
 `epoch` is when yt-dlp asked. youtube-dl wrote the same form without `epoch`.
+
+Where no code for the site exists (`Generic`, `HTML5MediaEmbed`), `id` is the last part of the address,
+which many addresses share, and `timestamp` may be the server's `Last-Modified`.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ _TEXTS = (
     *("title", "description", "webpage_url", "location", "upload_date"),
 )
 _WANTED = frozenset((*_TEXTS, *_COUNTS, "timestamp", "epoch"))
+_ANY_SITE = ("generic", "html5mediaembed", "html5")
 _PLAYLISTS = ("playlist", "multi_video")
 
 Info = Mapping[str, object]
@@ -105,24 +109,36 @@ def is_playlist(info: Info) -> bool:
 
 
 def identity(info: Info) -> tuple[str, ...]:
-    """The site's code and the site's own name of the medium; nothing when either is not given."""
+    """The site's code and the site's own name of the medium; nothing when either is not given.
+
+    Where the name is not the site's own, its address stands beside it.
+    """
     key, name = info.get("extractor_key") or info.get("extractor"), info.get("id")
-    return (str(key), str(name)) if key and name else ()
+    if not (key and name):
+        return ()
+    return (str(key), str(name), *([str(info.get("webpage_url", ""))] if _any_site(info) else []))
+
+
+def _any_site(info: Info) -> bool:
+    return str(info.get("extractor_key") or info.get("extractor")).lower() in _ANY_SITE
 
 
 def dates(info: Info) -> tuple[DatedBy, ...]:
     """When it was posted, where a full time is given, and when yt-dlp asked; both stated."""
-    named = (("posted", info.get("timestamp")), ("fetched", info.get("epoch")))
+    posted = None if _any_site(info) else info.get("timestamp")
     return tuple(
         DatedBy(what=Token(what), at=at, grade=Token("stated"))
-        for what, value in named
+        for what, value in (("posted", posted), ("fetched", info.get("epoch")))
         if (at := _instant(value)) is not None
     )
 
 
-def zone_unreliable(info: Info) -> bool:
-    """Whether a day is given and no time."""
-    return bool(info.get("upload_date")) and _instant(info.get("timestamp")) is None
+def doubts(info: Info) -> tuple[str, ...]:
+    """Flags: a day is given and no time; a time that may be when the server changed a file."""
+    timed = _instant(info.get("timestamp")) is not None
+    if timed and _any_site(info):
+        return ("posted_unclear",)
+    return ("zone_unreliable",) if info.get("upload_date") and not timed else ()
 
 
 def _instant(seconds: object) -> Instant | None:

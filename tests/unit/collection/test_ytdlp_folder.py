@@ -260,6 +260,22 @@ def test_only_a_full_time_gives_a_date(
     assert item.flags == flags
 
 
+@pytest.mark.parametrize("key", ["Generic", "HTML5MediaEmbed"])
+def test_a_site_without_code_of_its_own(tmp_path: Path, key: str) -> None:
+    for number in (1, 2):
+        address = f"https://site{number}.invalid/video.mp4"
+        info = {"extractor_key": key, "id": "video", "webpage_url": address}
+        write_download(tmp_path / str(number), "video", "mp4", "info.json", info=info)
+    items = collect(tmp_path)
+    assert [item.place for item in items] == [
+        ("ytdlp", key, "video", "https://site1.invalid/video.mp4"),
+        ("ytdlp", key, "video", "https://site2.invalid/video.mp4"),
+    ]
+    assert {item.flags for item in items} == {("posted_unclear",)}
+    assert [date.what for date in items[0].dates] == ["fetched", "file_modified"]
+    assert "posting_times_unclear" in YtdlpFolder().preflight(str(tmp_path)).notes
+
+
 def test_only_sound_counts_are_stated(tmp_path: Path) -> None:
     info = {"view_count": -1, "like_count": "3", "comment_count": 2**60, "width": True}
     info |= {"height": float("inf"), "duration": None}
