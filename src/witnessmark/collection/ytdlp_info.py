@@ -5,8 +5,8 @@ in no order that can be relied on, `comments` (which can be long) among the last
 seconds since 1970 where the site gives the time of day; `upload_date` is a day of no stated zone;
 `epoch` is when yt-dlp asked. youtube-dl wrote the same form without `epoch`.
 
-Where no code for the site exists (`Generic`, `HTML5MediaEmbed`), `id` is the last part of the address,
-which many addresses share, and `timestamp` may be the server's `Last-Modified`.
+Where no code for the site exists (`Generic`, `HTML5MediaEmbed`), `id` is the last part of the
+address, which many share, and `timestamp` may be the server's `Last-Modified`.
 """
 
 from __future__ import annotations
