@@ -173,7 +173,7 @@ def _words(entry: auto_archiver_record.Entry) -> None:
 
 def _records(name: str) -> list[bytes]:
     still = {"filename": "s.jpg", "urls": [], "properties": {"pdq_hash": "f00"}}
-    media = downloads.Media("/tmp/a.mp4", "a/b.mp4", ["https://s.invalid/b.mp4"])
+    media = downloads.Media("/scratch/a.mp4", "a/b.mp4", ["https://s.invalid/b.mp4"])
     media.properties = {"hash": "SHA-256:" + "ab" * 32, "duration": 1.5, "thumbnails": [still]}
     said = downloads.entry("https://s.invalid/1", media, timestamp="2026-01-02T03:04:05+02:00")
     with tempfile.TemporaryDirectory() as folder:

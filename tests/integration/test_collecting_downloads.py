@@ -106,7 +106,7 @@ def test_a_folder_of_yt_dlp_comes_in_with_a_tally_that_sums(
     )
     said = sightings(archive)
     first = next(each for each in said if each.attachments)
-    assert {each.role for each in first.attachments} == {"thumbnail", "subtitles_en"}
+    assert {each.role for each in first.attachments} == {"thumbnail", "subtitles"}
     assert json.loads(str(archive.vault.open(first.message).value))["id"] == "abc123"
     assert first.stated["duration_seconds"] == 12
     captions = {archive.vault.open(each.caption).value for each in said if each.caption}

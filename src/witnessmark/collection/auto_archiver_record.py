@@ -44,7 +44,8 @@ _MORE_COLUMNS = {"_context", "rearchivable"}
 _FIRST = re.compile(r'\{\s*"(?:status|metadata|media|_context|rearchivable)"\s*:')
 _MAX_TIME = 253_402_300_800
 
-#: Their word for an algorithm, ours, and how many hexadecimal digits it gives.
+#: Their word for an algorithm, ours, and how many hexadecimal digits it gives. Claims are public,
+#: so that no other word from outside may become one.
 _ALGORITHMS = {
     "MD5": ("md5", 32),
     "SHA-1": ("sha1", 40),
@@ -53,6 +54,8 @@ _ALGORITHMS = {
     "SHA-512": ("sha512", 128),
     "SHA3-256": ("sha3_256", 64),
     "SHA3-512": ("sha3_512", 128),
+    "BLAKE2B": ("blake2b", 128),
+    "BLAKE3": ("blake3", 64),
 }
 _HASH = re.compile(r"([A-Za-z0-9-]{1,32}):([0-9a-fA-F]{8,256})")
 _KINDS = {
@@ -343,9 +346,8 @@ def _claim(text: str) -> Claim | None:
     match = _HASH.fullmatch(text)
     if match is None:
         return None
-    word, digits = match[1].upper(), match[2].lower()
-    algorithm, length = _ALGORITHMS.get(word, (word.lower(), len(digits)))
-    return Claim(TOOL, algorithm, digits) if len(digits) == length else None
+    algorithm, length = _ALGORITHMS.get(match[1].upper(), ("", 0))
+    return Claim(TOOL, algorithm, match[2].lower()) if len(match[2]) == length else None
 
 
 def stated(medium: Media) -> dict[str, int]:

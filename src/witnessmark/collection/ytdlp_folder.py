@@ -65,7 +65,6 @@ _KINDS = tuple(
     )
 )
 _COMPANIONS = ("live_chat", "subtitles", "thumbnail", "annotations", "link")
-_LANGUAGE = re.compile(r"([a-z]{2,3}(?:-[A-Za-z]{2,4}){0,2})\.[a-z0-9]+")
 _FORMAT = re.compile(r"\.f[0-9][0-9A-Za-z-]*\Z")
 
 
@@ -237,7 +236,7 @@ def _items(root: Path, download: _Download) -> Iterator[Item]:
         for each in [each for _, each in download.companions if each.rest == extension]:
             download.media.append(each)
             download.companions = [pair for pair in download.companions if pair[1] is not each]
-    companions = _companions(root, download)
+    companions, names = _companions(root, download)
     lacking = len(companions) < len(download.companions) + (download.info is not None)
     base = Item(
         place=(),
@@ -245,14 +244,14 @@ def _items(root: Path, download: _Download) -> Iterator[Item]:
         stated=stated(info),
         flags=(*flags, *(["companions_left_out"] if lacking else [])),
         companions=companions,
-        protected=words(info, described),
+        protected={**words(info, described), "where": {"companions": names} if names else {}},
     )
     shown = [each for each in (download.info, download.description) if each]
     signs = "|".join([*(sign_of(each.found) for each in shown), str(len(download.companions))])
     for file in download.media:
-        names = identity(info)
-        several = (file.rest,) if names and len(download.media) > 1 else ()
-        item = _placed(base, file, info, (*names, *several))
+        marks = identity(info)
+        several = (file.rest,) if marks and len(download.media) > 1 else ()
+        item = _placed(base, file, info, (*marks, *several))
         yield dataclasses.replace(
             item,
             open=opener(root, file.parts),
@@ -270,15 +269,16 @@ def _items(root: Path, download: _Download) -> Iterator[Item]:
         yield from _without_media(download, base, info)
 
 
-def _placed(base: Item, file: _File, info: Info, names: tuple[str, ...]) -> Item:
+def _placed(base: Item, file: _File, info: Info, marks: tuple[str, ...]) -> Item:
     """`base` at the place of a file: the site's own name of it where there is one."""
     path = path_to_json(file.parts)
-    where: dict[str, Json] = {"file": path}
+    given = base.protected.get("where")
+    where: dict[str, Json] = {"file": path, **(given if isinstance(given, dict) else {})}
     if url := info.get("webpage_url"):
         where["url"] = str(url)
     return dataclasses.replace(
         base,
-        place=("ytdlp", *names) if names else ("ytdlp", "file", path),
+        place=("ytdlp", *marks) if marks else ("ytdlp", "file", path),
         protected={**base.protected, "name": name_to_json(file.parts[-1]), "where": where},
     )
 
@@ -320,19 +320,20 @@ def _described(root: Path, file: _File | None) -> str:
     return head(root, file.parts, _MAX_DESCRIPTION).decode("utf-8", "replace").strip()
 
 
-def _companions(root: Path, download: _Download) -> dict[str, Opener]:
-    """Role to opener; roles are words of ours, numbered from the second on."""
+def _companions(root: Path, download: _Download) -> tuple[dict[str, Opener], dict[str, Json]]:
+    """By role the openers, and the names, which are protected; roles are words of ours."""
     found: dict[str, Opener] = {}
+    names: dict[str, Json] = {}
     if info := download.info:
         role = "info_json" if info.found.st_size <= MAX_INFO else "long_info_json"
         found[role] = opener(root, info.parts)
     count: Counter[str] = Counter()
     for kind, file in download.companions[:_MAX_COMPANIONS]:
-        language = _LANGUAGE.fullmatch(file.rest) if kind == "subtitles" else None
-        role = f"{kind}_{language[1]}" if language else kind
-        count[role] += 1
-        found[role if count[role] == 1 else f"{role}_{count[role]}"] = opener(root, file.parts)
-    return found
+        count[kind] += 1
+        role = kind if count[kind] == 1 else f"{kind}_{count[kind]}"
+        found[role] = opener(root, file.parts)
+        names[role] = name_to_json(file.parts[-1])
+    return found, names
 
 
 # --- preflight -----------------------------------------------------------------------------------

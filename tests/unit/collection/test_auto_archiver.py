@@ -193,7 +193,9 @@ def test_hashes_are_claims(tmp_path: Path, stated: str, claim: Claim) -> None:
     assert (item.claimed, item.flags) == ((claim,), ())
 
 
-@pytest.mark.parametrize("stated", ["SHA-256:" + "ab" * 20, "ab" * 32, "SHA-256:" + "xy" * 32])
+@pytest.mark.parametrize(
+    "stated", ["SHA-256:" + "ab" * 20, "Some-Name:" + "ab" * 32, "ab" * 32, "SHA-256:" + "xy" * 32]
+)
 def test_what_is_no_hash_is_flagged(tmp_path: Path, stated: str) -> None:
     write_json(
         tmp_path / "metadata.json", entry(URL, Media("clip.mp4", properties={"hash": stated}))
@@ -269,12 +271,12 @@ def test_a_day_alone_gives_no_date(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("media", "flags"),
     [
-        (Media("/tmp/x1/clip.mp4", _key="site/clip.mp4"), ()),
-        (Media("/tmp/x1/t.mp4", _key="./local_archive/site/clip.mp4"), ()),
-        (Media("/tmp/x1/t.mp4", urls=["/srv/other/local_archive/site/clip.mp4"]), ()),
-        (Media("/tmp/x1/t.mp4", urls=["https://store.invalid/bucket/site/cl%69p.mp4?a=b"]), ()),
+        (Media("/scratch/x1/clip.mp4", _key="site/clip.mp4"), ()),
+        (Media("/scratch/x1/t.mp4", _key="./local_archive/site/clip.mp4"), ()),
+        (Media("/scratch/x1/t.mp4", urls=["/srv/other/local_archive/site/clip.mp4"]), ()),
+        (Media("/scratch/x1/t.mp4", urls=["https://store.invalid/bucket/site/cl%69p.mp4?a=b"]), ()),
         (Media("C:\\work\\local\\site\\clip.mp4"), ("found_by_name",)),
-        (Media("/tmp/x1/clip.mp4"), ("found_by_name",)),
+        (Media("/scratch/x1/clip.mp4"), ("found_by_name",)),
         (Media("site/clip.mp4"), ()),
     ],
 )
@@ -300,7 +302,7 @@ def test_older_records_call_the_key_otherwise(tmp_path: Path) -> None:
 def test_a_file_named_by_its_hash_is_found(tmp_path: Path) -> None:
     digits = hashlib.sha256(VIDEO).hexdigest()
     put(tmp_path / f"{digits[:24]}.mp4")
-    media = Media("/tmp/x1/abc.mp4", properties={"hash": f"SHA-256:{digits}"})
+    media = Media("/scratch/x1/abc.mp4", properties={"hash": f"SHA-256:{digits}"})
     write_json(tmp_path / "0123456789.json", entry(URL, media))
     item = only(tmp_path)
     assert (read(item), item.flags) == (VIDEO, ())
@@ -316,11 +318,11 @@ def test_beside_the_record_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("media", "expected"),
     [
-        (Media("/tmp/x1/t.mp4", urls=["https://store.invalid/t9.mp4"]), "remote_only"),
-        (Media("/tmp/x1/t.mp4", urls=["https://[bad/t9.mp4"]), "remote_only"),
-        (Media("/tmp/x1/t.mp4", urls=["https://store.invalid/../t9.mp4"]), "remote_only"),
-        (Media("/tmp/x1/t.mp4", _key="local/t.mp4", urls=["local/t.mp4"]), "missing_on_disk"),
-        (Media("/tmp/x1/t.mp4"), "missing_on_disk"),
+        (Media("/scratch/x1/t.mp4", urls=["https://store.invalid/t9.mp4"]), "remote_only"),
+        (Media("/scratch/x1/t.mp4", urls=["https://[bad/t9.mp4"]), "remote_only"),
+        (Media("/scratch/x1/t.mp4", urls=["https://store.invalid/../t9.mp4"]), "remote_only"),
+        (Media("/scratch/x1/t.mp4", _key="local/t.mp4", urls=["local/t.mp4"]), "missing_on_disk"),
+        (Media("/scratch/x1/t.mp4"), "missing_on_disk"),
         (Media(""), "missing_on_disk"),
     ],
 )

@@ -80,15 +80,15 @@ def test_what_came_along(tmp_path: Path) -> None:
         "info_json",
         "thumbnail",
         "thumbnail_2",
-        "subtitles_en",
-        "subtitles_en_2",
-        "subtitles_pt-BR",
-        "subtitles",
+        *("subtitles", "subtitles_2", "subtitles_3", "subtitles_4"),
         "live_chat",
         "link",
     }
     assert item.flags == ()
     assert read(item, "thumbnail").endswith(b"clip.0.webp")
+    where = item.protected["where"]
+    assert isinstance(where, dict)
+    assert where["companions"]["subtitles_3"] == "clip.pt-BR.ass"
 
 
 def test_not_more_than_a_hundred_come_along(
