@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import hashlib
 import io
@@ -14,7 +15,7 @@ from pathlib import Path
 import av
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from support import exports
+from support import downloads, exports
 from support.forge import ots
 from support.forge import tokens as forged
 from tests.conftest import ROOT
@@ -23,7 +24,14 @@ from tests.unit.record.test_cosignature import ANSWER, EXAMPLE, SEED, WITNESS
 from tests.unit.record.test_witnessing import BODY, LOG, request
 from tests.unit.record.test_witnessing import note as checkpoint
 from witnessmark.anchoring import blocks, calendars, certificates, tokens
-from witnessmark.collection import links, telegram_html, telegram_json
+from witnessmark.collection import (
+    auto_archiver_record,
+    links,
+    pyrepr,
+    telegram_html,
+    telegram_json,
+    ytdlp_info,
+)
 from witnessmark.collection.telegram_message import Chat, MalformedError
 from witnessmark.custody import receipts
 from witnessmark.errors import BadInput, BadRecord, BadStamp
@@ -147,6 +155,43 @@ def _csv(data: bytes) -> None:
             repr(row)
 
 
+def _archived(data: bytes) -> None:
+    with contextlib.suppress(auto_archiver_record.MalformedError):
+        _words(auto_archiver_record.read_json(io.BytesIO(data)))
+    for row in auto_archiver_record.read_sheet(io.BytesIO(data)):
+        if isinstance(row, auto_archiver_record.Entry):
+            _words(row)
+
+
+def _words(entry: auto_archiver_record.Entry) -> None:
+    auto_archiver_record.dates(entry.metadata)
+    for medium in entry.media:
+        auto_archiver_record.claims(medium)
+        auto_archiver_record.stated(medium)
+        auto_archiver_record.words(entry, medium)
+
+
+def _records(name: str) -> list[bytes]:
+    still = {"filename": "s.jpg", "urls": [], "properties": {"pdq_hash": "f00"}}
+    media = downloads.Media("/scratch/a.mp4", "a/b.mp4", ["https://s.invalid/b.mp4"])
+    media.properties = {"hash": "SHA-256:" + "ab" * 32, "duration": 1.5, "thumbnails": [still]}
+    said = downloads.entry("https://s.invalid/1", media, timestamp="2026-01-02T03:04:05+02:00")
+    with tempfile.TemporaryDirectory() as folder:
+        sheet = downloads.write_sheet(Path(folder) / "sheet.csv", said, said)
+        record = downloads.write_json(Path(folder) / "record.json", said)
+        return [{"sheet": sheet, "record": record}[name].read_bytes()]
+
+
+def _info(data: bytes) -> None:
+    for cut in (False, True):
+        with contextlib.suppress(ValueError):
+            info = ytdlp_info.read_info(io.BytesIO(data), cut=cut)
+            ytdlp_info.dates(info)
+            ytdlp_info.doubts(info)
+            ytdlp_info.stated(info)
+            ytdlp_info.words(info, "")
+
+
 def _receipt(data: bytes) -> None:
     """Whatever is read was signed as it stands: nothing that changed it passes."""
     signed = receipts.Answer.decode(data)
@@ -254,6 +299,14 @@ TARGETS: dict[str, Target] = {
         lambda: _exported("messages*.html"), _telegram_html, (MalformedError,)
     ),
     "sheet of links": Target(lambda: [_SHEET.encode()], _csv, (BadInput,)),
+    "auto-archiver's record": Target(lambda: _records("record"), _archived),
+    "auto-archiver's sheet": Target(lambda: _records("sheet"), _archived),
+    "Python's repr of plain data": Target(
+        lambda: [repr(dataclasses.asdict(downloads.entry("https://s.invalid/1"))).encode()],
+        lambda data: pyrepr.read_repr(data.decode("utf-8", "surrogateescape")),
+        (pyrepr.ReprError,),
+    ),
+    "yt-dlp's description": Target(lambda: [json.dumps(downloads.INFO).encode()], _info),
     "request for a receipt": Target(
         lambda: [receipts.Request.decode(each).encode() for each in _requests()],
         lambda data: receipts.Request.decode(data).encode(),
