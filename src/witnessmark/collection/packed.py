@@ -204,7 +204,7 @@ def members(root: Path, parts: Parts) -> list[Member]:
             raise Unreadable("damaged") from error
         if len(infos) > MAX_MEMBERS or sum(each.compress_size for each in infos) > size:
             raise Unreadable("bomb")
-        return [_member(each) for each in infos if not each.is_dir()]
+        return [_member(each) for each in infos if not each.orig_filename.endswith("/")]
 
 
 def _member(info: zipfile.ZipInfo) -> Member:

@@ -41,6 +41,8 @@ from witnessmark.ports import Claim, Item, Preflight, Unreadable
 
 #: Smaller pictures are a page's furniture.
 SMALL_PICTURE = 20_000
+#: Members of which the file's own item says whether they agree, those that do not first.
+MAX_LISTED = 1_000
 #: What says nothing of the bytes, or not enough; they are looked at.
 _UNTOLD = (
     "", "application/octet-stream", "binary/octet-stream", "application/mp4", "application/ogg",
@@ -265,13 +267,15 @@ def _items(file: _File, survey: _Survey) -> Iterator[Item]:
 
 def _whole(file: _File, survey: _Survey) -> Item:
     manifest = survey.manifest
+    differing = sorted(manifest.stated.items(), key=lambda each: each[1].agrees == "same")
     stated: Json = [
         {"member": path, "sha256": each.sha256, "agrees": each.agrees}
-        for path, each in manifest.stated.items()
+        for path, each in differing[:MAX_LISTED]
     ]
     protected: dict[str, Json] = {"name": name_to_json(file.name)}
     if file.members:
-        protected["message"] = {"manifest": manifest.own, "members": stated}
+        said: Json = dict(manifest.said)
+        protected["message"] = {"says": said, "manifest": manifest.own, "members": stated}
     return Item(
         place=("wacz", name_to_json(file.name)),
         open=opener(file.root, (file.name,)),

@@ -37,11 +37,13 @@ class Manifest:
         stated: by the members' paths.
         own: `same`, `different` or `not_compared`: its own digest.
         trouble: why it cannot be read.
+        said: what else it says in plain text (`title`, `software`, `created`).
     """
 
     stated: Mapping[str, Stated] = dataclasses.field(default_factory=dict)
     own: str = "not_compared"
     trouble: str = ""
+    said: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def differs(self) -> bool:
@@ -62,14 +64,16 @@ def read_manifest(root: Path, name: str, members: Iterable[Member]) -> Manifest:
         return Manifest()
     try:
         text = _text(root, name, named[MANIFEST])
-        resources = _resources(text)
+        parsed = _json(text)
+        resources = _resources(parsed)
     except Unreadable as error:
         return Manifest(trouble=error.reason)
     stated = {
         path: Stated(sha256, _compared(root, name, named.get(path), sha256))
         for path, sha256 in resources.items()
     }
-    return Manifest(stated, _own(root, name, named.get(DIGEST), text))
+    said = {key: value for key, value in parsed.items() if isinstance(value, str)}
+    return Manifest(stated, _own(root, name, named.get(DIGEST), text), said=said)
 
 
 def _text(root: Path, name: str, member: Member) -> bytes:
@@ -91,9 +95,9 @@ def _json(text: bytes) -> dict[str, object]:
     return value
 
 
-def _resources(text: bytes) -> dict[str, str]:
+def _resources(manifest: Mapping[str, object]) -> dict[str, str]:
     """Path to SHA-256 ("" when none is stated in that form)."""
-    resources = _json(text).get("resources")
+    resources = manifest.get("resources")
     if not isinstance(resources, list) or len(resources) > MAX_RESOURCES:
         raise Unreadable("malformed_manifest")
     found: dict[str, str] = {}

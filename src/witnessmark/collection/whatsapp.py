@@ -99,7 +99,7 @@ class WhatsApp:
     def recognises(self, where: str) -> bool:
         """Whether this is a folder or ZIP with a chat's text, by its name and its first lines."""
         try:
-            return _find(where) is not None
+            return _find(where, shallow=True) is not None
         except (Unreadable, OSError, ValueError):
             return False
 
@@ -142,13 +142,14 @@ def _expect(where: str) -> _Export:
     return export
 
 
-def _find(where: str) -> _Export | None:
+def _find(where: str, *, shallow: bool = False) -> _Export | None:
+    """The export there; `shallow`: its files may be left out."""
     path = Path(os.path.normpath(Path(where).absolute()))
     if path.is_dir():
         top = [(name,) for name, _ in list_folder(path, ())]
         if not any(_is_chat(path, parts) for parts in top if _may_be_chat(parts[-1])):
             return None
-        return _export(tuple(_walk(path)))
+        return _Export((), ()) if shallow else _export(tuple(_walk(path)))
     if not path.is_file():
         return None
     if _may_be_chat(path.name) and _is_chat(path.parent, (path.name,)):

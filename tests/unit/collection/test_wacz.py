@@ -368,6 +368,11 @@ def test_a_file_that_ends_early(tmp_path: Path) -> None:
         assert (second.outcome, second.reason) == ("failed", "truncated")
 
 
+def test_a_record_without_the_check_at_its_end(tmp_path: Path) -> None:
+    items = of(Maker().add().data()[:-4], tmp_path)
+    assert known(items) == [("video", "failed", "truncated")]
+
+
 def test_a_damaged_record_and_what_follows_it(tmp_path: Path) -> None:
     one = Maker().add().data()
     data = bytearray(one + Maker().add(PICTURE, "image/png").data())
@@ -447,6 +452,27 @@ def test_a_manifest_of_another_form(tmp_path: Path, value: object) -> None:
     assert read(item) == VIDEO
 
 
+def test_a_manifest_nested_without_end(tmp_path: Path) -> None:
+    path = wacz(tmp_path / "a.wacz", {"a.warc.gz": Maker().add().data()})
+    deep = b'{"resources": ' + b"[" * 200_000
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(tmp_path / "b.wacz", "w") as new:
+        for info in old.infolist():
+            manifest = info.filename == "datapackage.json"
+            new.writestr(info.filename, deep if manifest else old.read(info))
+    assert known(collect(tmp_path / "b.wacz"))[1] == ("file", "failed", "malformed_manifest")
+
+
+def test_what_the_manifest_says_is_kept(tmp_path: Path) -> None:
+    def change(manifest: dict[str, Any]) -> None:
+        manifest["software"] = "a crawler 1.0"
+
+    path = wacz(tmp_path / "a.wacz", {"a.warc.gz": Maker().add().data()}, change)
+    message = collect(path)[0].protected["message"]
+    assert isinstance(message, dict)
+    assert message["says"]["software"] == "a crawler 1.0"  # type: ignore[index,call-overload]
+    assert {each["agrees"] for each in message["members"]} == {"same"}  # type: ignore[index,union-attr,call-overload]
+
+
 # --- hostile -------------------------------------------------------------------------------------
 
 
@@ -474,6 +500,16 @@ def test_members_over_one_another_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="bomb"):
         Wacz().preflight(str(path))
     assert not Wacz().recognises(str(path))
+
+
+@pytest.mark.parametrize("limit", ["MAX_MEMBERS", "MAX_DIRECTORY"])
+def test_directories_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    path = wacz(tmp_path / "a.wacz", {"a.warc.gz": Maker().add().data()})
+    monkeypatch.setattr(packed, limit, {"MAX_MEMBERS": 3, "MAX_DIRECTORY": 200}[limit])
+    with pytest.raises(BadInput, match="bomb"):
+        Wacz().preflight(str(path))
 
 
 @pytest.mark.parametrize(
