@@ -33,7 +33,8 @@ GZIP, DEFLATE = 31, -15
 _LOCAL = struct.Struct("<4s22xHH")
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _FAULTS = (
-    zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, EOFError, struct.error,
+    zipfile.BadZipFile, NotImplementedError, ValueError, OSError, OverflowError, EOFError,
+    struct.error,
 )  # fmt: skip
 
 
@@ -204,16 +205,18 @@ def members(root: Path, parts: Parts) -> list[Member]:
             raise Unreadable("damaged") from error
         if len(infos) > MAX_MEMBERS or sum(each.compress_size for each in infos) > size:
             raise Unreadable("bomb")
-        return [_member(each) for each in infos if not each.orig_filename.endswith("/")]
+        return [_member(each, size) for each in infos if not each.orig_filename.endswith("/")]
 
 
-def _member(info: zipfile.ZipInfo) -> Member:
+def _member(info: zipfile.ZipInfo, end: int) -> Member:
     stored = info.compress_type == zipfile.ZIP_STORED
     outcome, reason = "", ""
     try:
         inside(info.orig_filename)
         if stat.S_ISLNK(info.external_attr >> 16):
             raise UnusableError("quarantined", "symlink")
+        if not 0 <= info.header_offset < end:
+            raise UnusableError("failed", "damaged")
         if info.flag_bits & 0x1:
             raise UnusableError("failed", "encrypted")
         if info.compress_type not in _METHODS or (stored and info.file_size != info.compress_size):

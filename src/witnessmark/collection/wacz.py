@@ -373,7 +373,7 @@ def _judged(record: Record) -> tuple[str, str, str]:
         broken = bool(record.trouble)
         return ("record", "failed", record.trouble) if broken else ("", "", "")
     if answer and record.status is None:
-        return "response", "failed", "damaged_http"
+        return "response", "failed", record.trouble or "damaged_http"
     kind = _media(record)
     if record.trouble:
         return kind or record.type, "failed", record.trouble

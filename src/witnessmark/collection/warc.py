@@ -193,13 +193,20 @@ def _begin(stream: _Stream, line: bytes) -> Record:
         return dataclasses.replace(record, trouble="no_length")
     http, status = None, None
     if record.type in ("response", "revisit") and loaded.raw_stream.limit and _is_http(record):
-        answer = StatusAndHeadersParser([], verify=False).parse(loaded.raw_stream)
-        http = _headers(answer)
-        code = re.match(r"[1-9][0-9]{2}\b", answer.statusline)
-        status = int(code[0]) if code and answer.protocol.startswith("HTTP/") else None
+        http, status = _answer(loaded.raw_stream)
     return dataclasses.replace(
         record, http=http, status=status, start=stream.position, size=loaded.raw_stream.limit
     )
+
+
+def _answer(file: Any) -> tuple[Headers, int | None]:
+    """Headers and status of an HTTP answer; no status where it does not begin like one."""
+    try:
+        answer = StatusAndHeadersParser([], verify=False).parse(file)
+    except EOFError:
+        return (), None
+    code = re.match(r"[1-9][0-9]{2}\b", answer.statusline)
+    return _headers(answer), int(code[0]) if code and answer.protocol.startswith("HTTP/") else None
 
 
 def _headers(parsed: Any) -> Headers:

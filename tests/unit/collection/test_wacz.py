@@ -368,6 +368,12 @@ def test_a_file_that_ends_early(tmp_path: Path) -> None:
         assert (second.outcome, second.reason) == ("failed", "truncated")
 
 
+def test_a_file_that_ends_before_the_answer_begins(tmp_path: Path) -> None:
+    data = plain(VIDEO, "HTTP/1.1 200 OK\nContent-Type: video/mp4")
+    items = of(data[: data.index(b"HTTP/1.1")], tmp_path)
+    assert [(item.outcome, item.reason) for item in items] == [("failed", "truncated")]
+
+
 def test_a_record_without_the_check_at_its_end(tmp_path: Path) -> None:
     items = of(Maker().add().data()[:-4], tmp_path)
     assert known(items) == [("video", "failed", "truncated")]
@@ -500,6 +506,17 @@ def test_members_over_one_another_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="bomb"):
         Wacz().preflight(str(path))
     assert not Wacz().recognises(str(path))
+
+
+def test_a_member_before_the_file(tmp_path: Path) -> None:
+    path = wacz(tmp_path / "a.wacz", {"a.warc.gz": Maker().add().data()})
+    data = bytearray(path.read_bytes())
+    end = data.rindex(b"PK\5\6") + 16  # where the directory is said to be: 5,000 bytes later
+    data[end : end + 4] = (int.from_bytes(data[end : end + 4], "little") + 5_000).to_bytes(
+        4, "little"
+    )
+    path.write_bytes(bytes(data))
+    assert [known([item])[0][1:] for item in collect(path)][-1] == ("failed", "damaged")
 
 
 @pytest.mark.parametrize("limit", ["MAX_MEMBERS", "MAX_DIRECTORY"])
