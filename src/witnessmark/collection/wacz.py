@@ -47,6 +47,8 @@ MAX_LISTED = 1_000
 _UNTOLD = (
     "", "application/octet-stream", "binary/octet-stream", "application/mp4", "application/ogg",
 )  # fmt: skip
+_UNREAD = ".zst"
+_ENDINGS = (".warc", ".warc.gz", ".warc.zst")
 _KINDS = {"video": "video", "audio": "sound", "image": "picture"}
 _DATE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z")
 _DIGITS = {"md5": 16, "sha1": 20, "sha256": 32, "sha384": 48, "sha512": 64}
@@ -163,12 +165,15 @@ def _find(where: str) -> _File | None:
 
 
 def _is_warc(name: str) -> bool:
-    return name.startswith(ARCHIVE) and ".warc" in name.rpartition("/")[2].lower()
+    return name.startswith(ARCHIVE) and name.lower().endswith(_ENDINGS)
 
 
 def _inner(root: Path, name: str, member: Member) -> _Warc:
     source = functools.partial(open_member_at, root, (name,), member)
-    return _Warc(member.name, source, member.size, member.outcome, member.reason)
+    outcome, reason = member.outcome, member.reason
+    if not outcome and member.name.lower().endswith(_UNREAD):
+        outcome, reason = "failed", "unsupported_compression"
+    return _Warc(member.name, source, member.size, outcome, reason)
 
 
 @contextlib.contextmanager
@@ -280,7 +285,7 @@ def _whole(file: _File, survey: _Survey) -> Item:
         place=("wacz", name_to_json(file.name)),
         open=opener(file.root, (file.name,)),
         unchanged=sign(file.found),
-        kind="web_archive",
+        kind="document",
         dates=modified(file.found),
         flags=(_DIFFERS,) if manifest.differs else (),
         protected=protected,

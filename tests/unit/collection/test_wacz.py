@@ -183,7 +183,7 @@ def test_a_wacz_is_an_item_and_so_are_its_media(tmp_path: Path, method: int) -> 
     warcs = {"a.warc.gz": Maker().add().data(), "b.warc": pictures}
     path = wacz(tmp_path / "crawl.wacz", warcs, method=method)
     whole, first, second = collect(path)
-    assert (whole.place, whole.kind) == (("wacz", "crawl.wacz"), "web_archive")
+    assert (whole.place, whole.kind) == (("wacz", "crawl.wacz"), "document")
     assert read(whole) == path.read_bytes()
     assert (read(first), read(second)) == (VIDEO, PICTURE)
     assert (whole.flags, first.flags) == ((), ())
@@ -456,6 +456,12 @@ def test_a_manifest_of_another_form(tmp_path: Path, value: object) -> None:
     _, manifest, item = collect(path)
     assert (manifest.outcome, manifest.reason) == ("failed", "malformed_manifest")
     assert read(item) == VIDEO
+
+
+def test_what_else_may_lie_beside_the_warcs(tmp_path: Path) -> None:
+    warcs = {"a.warc.gz": Maker().add().data(), "b.warc.zst": b"\x28\xb5\x2f\xfd", "c.txt": b"x"}
+    items = collect(wacz(tmp_path / "a.wacz", warcs))
+    assert known(items)[1:] == [("video", "", ""), ("file", "failed", "unsupported_compression")]
 
 
 def test_a_manifest_nested_without_end(tmp_path: Path) -> None:
