@@ -222,8 +222,8 @@ def _notes(survey: _Survey) -> dict[str, str]:
         ),
         "damaged_records": (
             count["trouble"],
-            "{} records are cut off or damaged, and what follows them in their file cannot be "
-            "read; ask for the web archive again.",
+            "{} records are cut off or damaged; others beside them may be lost, too. "
+            "Ask for the web archive again.",
         ),
         "wacz_digests_differ": (
             int(manifest.differs),
@@ -308,7 +308,7 @@ def _of_record(file: _File, survey: _Survey, number: int, record: Record) -> Ite
 
 def _ends(record: Record) -> bool:
     """Whether there is more after this record, which cannot be read."""
-    return record.trouble not in ("", "truncated")
+    return record.ends and record.trouble != "truncated"
 
 
 def _item(
@@ -467,5 +467,6 @@ def _flags(
         "put_together_from_parts": joined is not None and len(joined.parts) > 1,
         "parts_not_vouched": joined is not None and len(joined.parts) > 1 and not joined.vouched,
         "date_unreadable": not dated,
+        "packed_as_one": not record.checked,
     }
     return tuple(flag for flag, holds in flags.items() if holds)

@@ -13,7 +13,7 @@ import hashlib
 import io
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, BinaryIO
 
@@ -29,6 +29,9 @@ MAX_HEADERS = 256 << 10
 MAX_LINE = 64 << 10
 #: How much is read over to come to a record where the packing allows no nearer start.
 MAX_SKIP = 128 << 20
+#: Beginnings that are tried in one file, where damage has to be passed.
+MAX_TRIES = 10_000
+_MEMBER = b"\x1f\x8b\x08"
 #: First bytes of a payload that are kept, to tell what it is.
 HEAD = 512
 #: Opens the bytes of a WARC file from an offset on.
@@ -53,6 +56,8 @@ class Record:
         head: its first bytes, without the first chunk's size.
         raw_sha1, raw_sha256: of the payload in its chunks; "" where it is not chunked.
         trouble: why it is not whole: `truncated`, `damaged`, `bomb`, `header_too_long`, ...
+        checked: whether the check that its packing has, if any, was passed already.
+        ends: whether nothing after it can be read.
     """
 
     type: str = ""
@@ -67,6 +72,8 @@ class Record:
     raw_sha1: str = ""
     raw_sha256: str = ""
     trouble: str = ""
+    checked: bool = True
+    ends: bool = False
 
     def header(self, name: str) -> str:
         """A WARC header, "" without."""
@@ -95,6 +102,7 @@ class _Stream:
     """The WARC in a file: lines of limited length, and how far it was read."""
 
     def __init__(self, file: BinaryIO, packed: bool, limit: int, mark: tuple[int, int]) -> None:
+        self.packed = packed
         self._inflated = Inflated(file, GZIP, limit, mark) if packed else None
         self._file = io.BufferedReader(self._inflated, BLOCK) if self._inflated else file
         self._mark = mark
@@ -143,22 +151,73 @@ class _Stream:
 def records(source: Source, size: int) -> Iterator[Record]:
     """The records of a WARC file of `size` bytes, each once it was read to its end.
 
-    What cannot be read ends it: the last record has the reason as its `trouble`, and no type when
-    not even its headers could be read.
+    One that cannot be read has the reason as its `trouble`, and no type when not even its headers
+    could be read. After it, reading goes on at the next gzip member that begins a record; where
+    there is none, it `ends` the file.
     """
-    trouble = ""
+    tries = MAX_TRIES
+    at: tuple[int, int] | None = (0, 0)
+    while at is not None:
+        broken, at = yield from _run(source, size, at)
+        if broken:
+            if at is not None:
+                at, tries = _resumed(source, broken, at, tries)
+            yield dataclasses.replace(broken, ends=at is None)
+
+
+def _run(
+    source: Source, size: int, at: tuple[int, int]
+) -> Generator[Record, None, tuple[Record | None, tuple[int, int] | None]]:
+    """Records up to one with trouble; that one, and, where members may follow it, how far was read
+    and the start of its member."""
+    stream = None
     try:
-        with source(0) as file:
+        with source(at[1]) as file:
             start = file.peek(2)[:2]  # type: ignore[attr-defined]
-            stream = _Stream(file, start == b"\x1f\x8b", allowed(size), (0, 0))
+            stream = _Stream(file, start == b"\x1f\x8b", allowed(size), at)
             line = stream.next_line()
+            trouble = ""
             while line:
                 record, line, trouble = _one(stream, line)
+                if record.trouble:
+                    return record, (stream.position, record.mark[1]) if stream.packed else None
                 yield record
     except Unreadable as error:
         trouble = error.reason
-    if trouble:
-        yield Record(trouble=trouble)
+    if not trouble:
+        return None, None
+    if stream is None or not stream.packed:
+        return Record(trouble=trouble), None
+    reached = (stream.position, stream.mark(stream.position)[1])
+    return Record(trouble=trouble), reached
+
+
+def _resumed(
+    source: Source, broken: Record, reached: tuple[int, int], tries: int
+) -> tuple[tuple[int, int] | None, int]:
+    """Where to go on after a damaged gzip member, and how many more starts may be tried."""
+    position, at = reached
+    if broken.trouble not in ("damaged", "truncated"):
+        return None, tries
+    with contextlib.suppress(Unreadable), source(at) as file:
+        skip(file, 2)
+        kept, at = b"", at + 2
+        while tries:
+            found = kept.find(_MEMBER)
+            if found < 0:
+                at += max(0, len(kept) - 2)
+                more = file.read(BLOCK)
+                kept = kept[-2:] + more
+                if not more:
+                    break
+                continue
+            if len(kept) - found < BLOCK and (more := file.read(BLOCK)):
+                kept += more
+            if looks_like_warc(kept[found : found + BLOCK]):
+                return (position + 1, at + found), tries - 1
+            tries -= 1
+            at, kept = at + found + 1, kept[found + 1 :]
+    return None, tries
 
 
 def _one(stream: _Stream, line: bytes) -> tuple[Record, bytes, str]:
@@ -170,12 +229,16 @@ def _one(stream: _Stream, line: bytes) -> tuple[Record, bytes, str]:
         return dataclasses.replace(record, trouble=error.reason), b"", ""
     if record.trouble:
         return record, b"", ""
+    end, trouble = record.start + record.size, ""
     try:
-        return record, stream.next_line(), ""
+        line = stream.next_line()
     except Unreadable as error:
-        if stream.sound(record.start + record.size) or error.reason == "header_too_long":
-            return record, b"", error.reason
-        return dataclasses.replace(record, trouble=error.reason), b"", ""
+        line, trouble = b"", error.reason
+    checked = stream.sound(end)
+    if not checked and not line.startswith(b"WARC/"):
+        # Damaged bytes may come out as others; only the check at their end would have told.
+        return dataclasses.replace(record, trouble=trouble or "damaged"), b"", ""
+    return dataclasses.replace(record, checked=checked), line, trouble
 
 
 def _begin(stream: _Stream, line: bytes) -> Record:

@@ -200,8 +200,10 @@ def test_bytes_without_a_telling_type_are_looked_at(tmp_path: Path) -> None:
 
 
 def test_a_whole_gzip_over_all_records_is_read_as_well(tmp_path: Path) -> None:
-    data = gzip.compress(Maker(gz=False).add().add(PICTURE, "image/png").data())
-    assert [read(item) for item in of(data, tmp_path)] == [VIDEO, PICTURE]
+    items = of(gzip.compress(Maker(gz=False).add().add().data()), tmp_path)
+    assert [read(item) for item in items] == [VIDEO, VIDEO]
+    # the one check of gzip stands at the end of all
+    assert [item.flags for item in items] == [("packed_as_one",), ()]
 
 
 def test_a_record_far_into_one_gzip_is_not_sought_for_ever(
@@ -384,7 +386,26 @@ def test_a_damaged_record_and_what_follows_it(tmp_path: Path) -> None:
     data = bytearray(one + Maker().add(PICTURE, "image/png").data())
     data[len(one) - 6] ^= 0xFF  # the first gzip member's CRC
     items = of(bytes(data), tmp_path)
+    assert known(items) == [("video", "failed", "damaged"), ("picture", "", "")]
+    assert read(items[1]) == PICTURE
+    data[len(one) + 1] ^= 0xFF  # and the beginning of the next, so that there is none
+    items = of(bytes(data), tmp_path)
     assert known(items) == [("video", "failed", "damaged"), ("file", "failed", "rest_unreadable")]
+
+
+def test_after_damage_reading_goes_on_and_not_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Maker().add().data()
+    false = (b"\x1f\x8b\x08" + b"x" * 40) * 30
+    # of the third, what follows the cut comes out of gzip as bytes of a video
+    for between in (b"garbage", false, one[:-900] + false, one[:90] + b"y" * 70_000):
+        items = of(one + between + one, tmp_path)
+        assert [read(item) for item in items if item.open] == [VIDEO, VIDEO]
+        assert [item.outcome for item in items] == ["", "failed", ""]
+        assert len({item.place for item in items}) == 3
+    monkeypatch.setattr(warc, "MAX_TRIES", 20)
+    assert known(of(one + false + one, tmp_path))[1:] == [("file", "failed", "damaged")]
 
 
 @pytest.mark.parametrize(
