@@ -356,7 +356,7 @@ def _notes(count: Counter[str]) -> dict[str, str]:
         "media_omitted": (
             count["media_omitted"],
             "{} media were left out of this export. Export the chat again and choose to include "
-            "media; WhatsApp then takes some 10,000 of the newest messages.",
+            "media; of a long chat, WhatsApp then gives the newest messages only.",
         ),
         "missing_in_export": (
             count["missing_in_export"],

@@ -20,7 +20,7 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
 from witnessmark.archive import Archive, collecting
-from witnessmark.collection import packed, warc
+from witnessmark.collection import packed, wacz_manifest, warc
 from witnessmark.collection.run import Channel
 from witnessmark.collection.wacz import Wacz, _hex
 from witnessmark.errors import BadInput
@@ -493,6 +493,12 @@ def test_a_manifest_nested_without_end(tmp_path: Path) -> None:
             manifest = info.filename == "datapackage.json"
             new.writestr(info.filename, deep if manifest else old.read(info))
     assert known(collect(tmp_path / "b.wacz"))[1] == ("file", "failed", "malformed_manifest")
+
+
+def test_a_manifest_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = wacz(tmp_path / "a.wacz", {"a.warc.gz": Maker().add().data()})
+    monkeypatch.setattr(wacz_manifest, "MAX_MANIFEST", 50)
+    assert known(collect(path))[1] == ("file", "failed", "bomb")
 
 
 def test_what_the_manifest_says_is_kept(tmp_path: Path) -> None:
