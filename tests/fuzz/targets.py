@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from support.forge import ots
 from support.forge import tokens as forged
 from tests.conftest import ROOT
 from tests.fuzz import checker
+from tests.unit.collection import test_wacz, test_whatsapp
 from tests.unit.record.test_cosignature import ANSWER, EXAMPLE, SEED, WITNESS
 from tests.unit.record.test_witnessing import BODY, LOG, request
 from tests.unit.record.test_witnessing import note as checkpoint
@@ -33,8 +35,11 @@ from witnessmark.collection import (
     ytdlp_info,
 )
 from witnessmark.collection.telegram_message import Chat, MalformedError
+from witnessmark.collection.wacz import Wacz
+from witnessmark.collection.whatsapp import WhatsApp
 from witnessmark.custody import receipts
 from witnessmark.errors import BadInput, BadRecord, BadStamp
+from witnessmark.ports import Collector, Unreadable
 from witnessmark.record import canonical, entries, note, tiles
 from witnessmark.record.checkpoint import Checkpoint
 from witnessmark.record.cosignature import WitnessKey, check, cosign, parse_lines
@@ -155,6 +160,25 @@ def _csv(data: bytes) -> None:
             repr(row)
 
 
+def _collected(collector: Collector, data: bytes) -> None:
+    """Every item of one file, read to its end."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "WhatsApp.txt"
+        path.write_bytes(data)
+        os.utime(path, (1, 1))  # a fresh file is looked at twice
+        collector.recognises(str(path))
+        expected = collector.preflight(str(path)).items
+        items = list(collector.items(str(path)))
+        assert len(items) == expected, "another count than that of the look before"
+        assert len({repr(item.place) for item in items}) == len(items), "two things in one place"
+        for item in items:
+            with contextlib.suppress(Unreadable):
+                if item.open:
+                    with item.open() as file:
+                        while file.read(1 << 16):
+                            pass
+
+
 def _archived(data: bytes) -> None:
     with contextlib.suppress(auto_archiver_record.MalformedError):
         _words(auto_archiver_record.read_json(io.BytesIO(data)))
@@ -240,6 +264,26 @@ def _exported(pattern: str) -> list[bytes]:
         return [path.read_bytes() for path in sorted(Path(folder).rglob(pattern))]
 
 
+def _web_archives() -> list[bytes]:
+    def records(gz: bool) -> bytes:
+        made = test_wacz.Maker(gz)
+        for start, end in ((0, 700), (700, 1_000)):
+            test_wacz.part(made, start, end, 1_000)
+        made.add(b"gone", "text/html", "404 Not Found").add(b"", "video/mp4", kind="revisit")
+        return made.add(test_wacz.VIDEO[:500]).data()
+
+    chunked = test_wacz.plain(test_wacz.chunks(test_wacz.VIDEO[:500], 99), test_wacz.CHUNKED)
+    with tempfile.TemporaryDirectory() as folder:
+        path = test_wacz.wacz(Path(folder) / "a.wacz", {"a.warc.gz": records(True)})
+        return [path.read_bytes(), records(True), records(False), chunked]
+
+
+def _chats() -> list[bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = test_whatsapp.export(Path(folder) / "a.zip", test_whatsapp.IOS, test_whatsapp.FILES)
+        return [path.read_bytes(), test_whatsapp.IOS.encode(), test_whatsapp.ANDROID.encode()]
+
+
 def _movies() -> list[bytes]:
     """Whole small files of three formats, made here."""
     found = []
@@ -299,6 +343,8 @@ TARGETS: dict[str, Target] = {
         lambda: _exported("messages*.html"), _telegram_html, (MalformedError,)
     ),
     "sheet of links": Target(lambda: [_SHEET.encode()], _csv, (BadInput,)),
+    "web archive": Target(_web_archives, lambda data: _collected(Wacz(), data), (BadInput,)),
+    "WhatsApp export": Target(_chats, lambda data: _collected(WhatsApp(), data), (BadInput,)),
     "auto-archiver's record": Target(lambda: _records("record"), _archived),
     "auto-archiver's sheet": Target(lambda: _records("sheet"), _archived),
     "Python's repr of plain data": Target(

@@ -20,6 +20,7 @@ _STARTS = (
     (b"%PDF", "document"),
     (b"PK\x03\x04", "document"),
     (b"\xd0\xcf\x11\xe0", "document"),  # old office files
+    (b"WARC/", "document"),  # a web archive
 )
 _STILL_BRANDS = (b"avif", b"heic", b"heix", b"mif1")
 _SOUND_BRANDS = (b"M4A ", b"M4B ")
