@@ -183,7 +183,9 @@ def _new_secret(folder: Path, key_file: Path | None, scratch: bool) -> bytes:
 
 
 def collect(
-    where: Annotated[str, typer.Argument(help="An export, a folder, or a sheet with links.")],
+    where: Annotated[
+        str, typer.Argument(help="An export, a folder, a web archive, or a sheet with links.")
+    ],
     archive: ArchiveOption = Path(),
     source: Annotated[str, typer.Option(help="Kind of source, when the guess is wrong.")] = "",
     party: Annotated[str, typer.Option(help="Whose channel this is: a party, or unknown.")] = (
@@ -205,7 +207,9 @@ def collect(
 ) -> None:
     """Takes in everything a source has, and accounts for what did not come.
 
-    Sources: folder, telegram_export (Telegram Desktop, JSON or HTML), links (CSV or XLSX).
+    Sources, guessed from what is given: folder; telegram_export (Telegram Desktop, JSON or HTML);
+    whatsapp (a chat's export, folder or ZIP); wacz (web archives, WACZ and WARC); ytdlp_folder
+    (what yt-dlp wrote); auto_archiver (its records and sheets); links (CSV or XLSX, downloaded).
     Running it again adds what is new and nothing twice.
 
     Example: witnessmark collect ~/Downloads/ChatExport --party "Party A" --claimed-by "its admin"
