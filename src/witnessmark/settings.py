@@ -105,6 +105,23 @@ class PartnerWitness:
     url: str = ""
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Telegram:
+    """How channels are read live.
+
+    Attributes:
+        direct: without a proxy; the network then sees who reads.
+        wait_seconds: how long one run waits in all when Telegram asks for it.
+        run_mb: how much media one run takes; what does not fit comes with a later run.
+        recheck: how many of the newest known messages are looked at again, for edits and deletions.
+    """
+
+    direct: bool = False
+    wait_seconds: int = 900
+    run_mb: int = 20_000
+    recheck: int = 500
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Settings:
     """All settings; each has a default that fits one laptop.
@@ -114,8 +131,9 @@ class Settings:
         quota_items, quota_mb: what one run may bring in; more is quarantined, not lost.
         workers: processes for examining and fingerprinting; 0 means one per core.
         worker_memory_mb, worker_seconds: limits of one task on hostile bytes.
-        proxy: `socks5h://host:port` or `http://host:port`, for all that anchoring asks.
-        anchors: see there.
+        proxy: `socks5h://host:port` or `http://host:port`, for all that anchoring asks and for
+            reading Telegram.
+        anchors, telegram: see there.
         witnesses: partners who co-sign our checkpoints.
     """
 
@@ -127,6 +145,7 @@ class Settings:
     worker_seconds: int = 300
     proxy: str = ""
     anchors: Anchors = Anchors()
+    telegram: Telegram = Telegram()
     witnesses: tuple[PartnerWitness, ...] = ()
 
     @property
@@ -261,7 +280,8 @@ _WHO = """
 def text() -> str:
     """The `archive.toml` that a new archive gets: every setting, commented out."""
     lines = ["# Settings of this archive; remove the # to change one.", *_lines(Settings)]
-    return "\n".join([*lines, "# [anchors]", *_lines(Anchors)]) + "\n" + _WHO
+    lines += ["# [anchors]", *_lines(Anchors), "# [telegram]", *_lines(Telegram)]
+    return "\n".join(lines) + "\n" + _WHO
 
 
 def _lines(kind: Any) -> list[str]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from witnessmark.archive import telegram_account
 from witnessmark.archive.archive import PROGRAM, Archive, is_alive
 from witnessmark.collection.run import Channel, Limits, Progress, Run, Stores
 from witnessmark.errors import BadInput
 from witnessmark.model import RunRecorded
 from witnessmark.model.statement import PATTERNS, PublicText
-from witnessmark.ports import Collector, Preflight
+from witnessmark.ports import Collector, Preflight, Resuming
 
 GROUP = "witnessmark.collectors"
 
@@ -44,6 +46,17 @@ def choose(where: str, source: str = "") -> Collector:
     )
 
 
+@contextmanager
+def equipped(archive: Archive, collector: Collector) -> Iterator[Collector]:
+    """The collector with what this archive's settings and vault give it; connections end after."""
+    telegram_account.equip(archive, collector)
+    try:
+        yield collector
+    finally:
+        if isinstance(collector, Resuming):
+            collector.close()
+
+
 def collect(
     archive: Archive,
     where: str,
@@ -53,7 +66,7 @@ def collect(
     preflight: Preflight,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> RunRecorded:
-    """One run; see `collection.run.Run`.
+    """One run; see `collection.run.Run`. A live collector comes from `equipped`.
 
     Raises:
         BadInput: the channel's party is not in the archive's scope, or its reference collection
