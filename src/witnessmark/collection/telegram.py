@@ -225,6 +225,7 @@ class Telegram:
             asked = numbers[start : start + _CHUNK]
             found = {post.number: post for post in self._some(channel, asked)}
             for number in asked:
+                self._check_stopped()
                 if number not in found:
                     yield self._gone(channel, number)
                 elif item := self._item(channel, found[number]):
@@ -249,6 +250,7 @@ class Telegram:
         while True:
             try:
                 for post in self._reader().posts(channel, self._walk.last):
+                    self._check_stopped()
                     last = self._walk.last
                     if post.number <= last:
                         continue
@@ -283,9 +285,13 @@ class Telegram:
         self._stop("channel_closed" if isinstance(error, ClosedError) else "account_closed")
 
     def _stop(self, why: str) -> NoReturn:
-        self._stopped = why
         self.said[why] = _SAID[why]
-        raise _StoppedError
+        raise _StoppedError(why)
+
+    def _check_stopped(self) -> None:
+        """After a download that ended the run, no more messages."""
+        if self._stopped:
+            raise _StoppedError(self._stopped)
 
     # --- items ------------------------------------------------------------------------------------
 
@@ -369,12 +375,18 @@ class Telegram:
                 if lost > _TRIES:
                     raise Unreadable("network") from None
             except (FloodError, ClosedError, AccountError) as error:
-                try:
-                    self._wait(error.seconds) if isinstance(error, FloodError) else self._closed(
-                        error
-                    )
-                except _StoppedError:
-                    raise Unreadable(self._stopped) from None
+                self._pause(error)
+
+    def _pause(self, error: Exception) -> None:
+        """Waits in a download, or ends the run: what was named already fails."""
+        try:
+            if isinstance(error, FloodError):
+                self._wait(error.seconds)
+            else:
+                self._closed(error)
+        except _StoppedError as stopped:
+            self._stopped = str(stopped)
+            raise Unreadable(self._stopped) from None
 
 
 class _Stream(io.RawIOBase):

@@ -131,7 +131,7 @@ class TelethonClient:
                 code="no_session",
             ) from None
         logger = logging.getLogger("witnessmark.telethon")
-        logger.addHandler(logging.NullHandler())
+        logger.setLevel(logging.CRITICAL + 1)  # its words are for nobody's screen or file
         logger.propagate = False
         self._runner = asyncio.Runner()
         self._client: Any = TelegramClient(
