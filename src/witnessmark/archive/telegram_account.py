@@ -15,8 +15,7 @@ from witnessmark.collection.telegram_port import Credentials, Terms
 from witnessmark.errors import BadInput, Locked
 from witnessmark.ports import Collector
 
-_NAME = "telegram."
-_ACCOUNT = f"{_NAME}account"
+_ACCOUNT = "telegram.account"
 _VARIABLES = {
     "api_id": "WITNESSMARK_TELEGRAM_API_ID",
     "api_hash": "WITNESSMARK_TELEGRAM_API_HASH",
@@ -60,7 +59,7 @@ def account(archive: Archive, environment: Mapping[str, str] = os.environ) -> Cr
     """
     if given := from_environment(environment):
         return given
-    if _ACCOUNT not in archive.vault.kept_names(_NAME):
+    if not archive.vault.kept_names(_ACCOUNT):
         raise BadInput(
             "There is no Telegram account to collect with.",
             kept=_NONE,
@@ -68,7 +67,7 @@ def account(archive: Archive, environment: Mapping[str, str] = os.environ) -> Cr
             code="no_credentials",
         )
     try:
-        kept = archive.vault.kept(_NAME)[_ACCOUNT]
+        kept = archive.vault.kept(_ACCOUNT)[_ACCOUNT]
     except Locked as error:
         raise Locked(
             "The Telegram account is in the vault, which is locked.",
