@@ -20,15 +20,23 @@ our tests: they replay replies that we made ourselves, through the real library'
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import io
-import json
-import re
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, BinaryIO, NoReturn, cast
+from typing import BinaryIO, NoReturn, cast
 
+from witnessmark.collection.telegram_items import (
+    GONE,
+    KEPT,
+    OVER,
+    SOURCE,
+    Stream,
+    channel_name,
+    gone,
+    item,
+    missing,
+    recognises,
+)
 from witnessmark.collection.telegram_port import (
     AccountError,
     ChangedError,
@@ -44,22 +52,12 @@ from witnessmark.collection.telegram_port import (
 )
 from witnessmark.collection.telegram_walk import Walk
 from witnessmark.errors import BadInput
-from witnessmark.model import DatedBy, Json
-from witnessmark.model.statement import Instant, Token
+from witnessmark.model import Json
 from witnessmark.ports import Item, LeftOut, Preflight, Reached, Settled, Unreadable
 
-_PREFIX = "telegram:"
-_ADDRESS = re.compile(
-    r"(?:https?://)?(?:www\.)?(?:t|telegram)\.me/(?:s/)?([^/?#]*)(?:/([0-9]*))?[^\s]*",
-    re.IGNORECASE,
-)
-_NAME = re.compile(r"@?([A-Za-z][A-Za-z0-9_]{2,31})|(?:-100)?([0-9]{1,15})")
-_SOURCE = "telegram_live"
-_GONE, _MISSING, _OVER = "deleted_since", "number_missing", "over_run_limit"
 _CHUNK = 100
 #: Times that one download, or the list of messages, goes on after the connection was lost.
 _TRIES = 3
-_KEPT = "Nothing was collected."
 
 _LIVE = (
     "This program was tested with recorded replies; live Telegram was not reachable in its tests. "
@@ -128,7 +126,7 @@ class Telegram:
 
     def recognises(self, where: str) -> bool:
         """Whether this is `telegram:CHANNEL` or an address at t.me."""
-        return where.startswith(_PREFIX) or _ADDRESS.fullmatch(where) is not None
+        return recognises(where)
 
     def preflight(self, where: str) -> Preflight:
         """Finds the channel. Raises `BadInput` or `Refused` when it cannot be read."""
@@ -138,7 +136,7 @@ class Telegram:
     def items(self, where: str) -> Iterator[Item]:
         """See the module. Raises as `preflight` does; what happens later ends it with a note."""
         channel = self._find(where)
-        self._remembered_as = (_SOURCE, channel.id)
+        self._remembered_as = (SOURCE, channel.id)
         self._walk = Walk(self.terms.recheck, self.recall(self._remembered_as))
         self._patience, self._left = self.terms.wait_seconds, self.terms.run_bytes
         self.said, self._stopped = {}, ""
@@ -148,12 +146,12 @@ class Telegram:
 
     def settled(self, items: Sequence[Settled]) -> Reached:
         """See `Resuming`."""
-        for item, outcome, reason in items:
-            number = item.place[-1]
+        for seen, outcome, reason in items:
+            number = seen.place[-1]
             assert isinstance(number, int)
-            if reason == _GONE:
+            if reason == GONE:
                 self._walk.gone(number)
-            elif outcome in ("failed", "quarantined") or reason == _OVER:
+            elif outcome in ("failed", "quarantined") or reason == OVER:
                 self._walk.again.add(number)
             else:
                 self._walk.again.discard(number)
@@ -176,7 +174,7 @@ class Telegram:
     # --- the channel ------------------------------------------------------------------------------
 
     def _find(self, where: str) -> Channel:
-        name = _channel_name(where)
+        name = channel_name(where)
         if self._found and self._found[0] == name:
             return self._found[1]
         try:
@@ -186,26 +184,26 @@ class Telegram:
             channel = self._client.channel(name)
         except ClosedError as error:
             what, todo = _CLOSED[str(error)]
-            raise BadInput(what.format(name), kept=_KEPT, todo=todo, code=str(error)) from None
+            raise BadInput(what.format(name), kept=KEPT, todo=todo, code=str(error)) from None
         except AccountError:
             raise BadInput(
                 "Telegram does not let this account in: its session ended, or is of another "
                 "application.",
-                kept=_KEPT,
+                kept=KEPT,
                 todo="Sign in again with Telethon and give the new string session.",
                 code="no_session",
             ) from None
         except FloodError as flood:
             raise BadInput(
                 f"Telegram asks this account to wait {flood.seconds} seconds.",
-                kept=_KEPT,
+                kept=KEPT,
                 todo="Try again after that.",
                 code="flood_wait",
             ) from None
         except LostError:
             raise BadInput(
                 "Telegram cannot be reached.",
-                kept=_KEPT,
+                kept=KEPT,
                 todo="Is the proxy of archive.toml up? Try again later.",
                 code="unreachable",
             ) from None
@@ -227,7 +225,7 @@ class Telegram:
             for number in asked:
                 self._check_stopped()
                 if number not in found:
-                    yield self._gone(channel, number)
+                    yield gone(channel, number, self._now())
                 elif item := self._item(channel, found[number]):
                     yield item
 
@@ -255,7 +253,7 @@ class Telegram:
                     if post.number <= last:
                         continue
                     if last and post.number > last + 1:
-                        yield _missing(channel, last + 1, post.number - 1)
+                        yield missing(channel, last + 1, post.number - 1)
                     self._walk.pass_by(post.number)
                     lost = 0
                     if item := self._item(channel, post):
@@ -293,51 +291,8 @@ class Telegram:
         if self._stopped:
             raise _StoppedError(self._stopped)
 
-    # --- items ------------------------------------------------------------------------------------
-
     def _item(self, channel: Channel, post: Post) -> Item | None:
-        """What a message makes; None without media."""
-        place, media = (_SOURCE, channel.id, post.number), post.media
-        where = _where(channel, post.number)
-        if post.broken:
-            return Item(
-                place=place,
-                outcome="failed",
-                reason="malformed_message",
-                protected={"where": where},
-            )
-        if media is None:
-            return None
-        words: dict[str, Json] = {
-            "name": media.name,
-            "where": where,
-            "author": dict(post.author),
-            "caption": post.caption,
-            "forwarded_from": dict(post.forwarded_from),
-            "message": dict(post.message),
-        }
-        return Item(
-            place=place,
-            open=None if media.missing else lambda: self._open(channel, post),
-            outcome="not_included" if media.missing else "",
-            reason=media.missing,
-            unchanged=_sign(post),
-            kind=media.kind,
-            dates=_dates(post),
-            stated=post.stated,
-            protected={name: value for name, value in words.items() if value},
-        )
-
-    def _gone(self, channel: Channel, number: int) -> Item:
-        gone = DatedBy(what=Token("gone"), at=_instant(self._now()), grade=Token("observed"))
-        return Item(
-            place=(_SOURCE, channel.id, number),
-            outcome="not_included",
-            reason=_GONE,
-            kind="message",
-            dates=(gone,),
-            protected={"where": _where(channel, number)},
-        )
+        return item(channel, post, lambda: self._open(channel, post))
 
     # --- media ------------------------------------------------------------------------------------
 
@@ -350,10 +305,10 @@ class Telegram:
         if not size:
             raise Unreadable("zero_bytes")
         if size > self._left:
-            self.said[_OVER] = _SAID[_OVER]
-            raise LeftOut(_OVER)
+            self.said[OVER] = _SAID[OVER]
+            raise LeftOut(OVER)
         with contextlib.closing(self._bytes(channel, post, size)) as chunks:
-            yield cast(BinaryIO, _Stream(chunks))
+            yield cast(BinaryIO, Stream(chunks))
 
     def _bytes(self, channel: Channel, post: Post, size: int) -> Generator[bytes, None, None]:
         """Exactly `size` bytes; goes on after a wait or a lost connection."""
@@ -389,93 +344,10 @@ class Telegram:
             raise Unreadable(self._stopped) from None
 
 
-class _Stream(io.RawIOBase):
-    """Chunks as a file."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-        self._held = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        if not self._held:
-            self._held = memoryview(next((each for each in self._chunks if each), b""))
-        count = min(len(buffer), len(self._held))
-        buffer[:count] = self._held[:count]
-        self._held = self._held[count:]
-        return count
-
-
-def _channel_name(where: str) -> str:
-    """A user name, or the digits of an id. Raises `BadInput`."""
-    name = where.removeprefix(_PREFIX)
-    if address := _ADDRESS.fullmatch(name):
-        name = str(address[2] or "") if address[1] == "c" else address[1]
-    if name.startswith("+") or name == "joinchat":
-        raise BadInput(
-            "This is an invitation, and no channel.",
-            kept=_KEPT,
-            todo="Join with the account that collects, then give its number: telegram:NUMBER.",
-        )
-    match = _NAME.fullmatch(name)
-    if match is None:
-        raise BadInput(
-            f"'{name[:60]}' cannot be the name of a channel.",
-            kept=_KEPT,
-            todo="Give telegram:NAME, telegram:NUMBER or https://t.me/NAME.",
-        )
-    return match[1] or match[2]
-
-
-def _where(channel: Channel, number: int | None = None) -> dict[str, Json]:
-    where: dict[str, Json] = {"chat": channel.title, "chat_id": channel.id}
-    where |= {"username": channel.username, "message": number}
-    return {name: value for name, value in where.items() if value not in (None, "")}
-
-
-def _missing(channel: Channel, first: int, last: int) -> Item:
-    """Numbers that nobody saw: deleted before, or not shown to this account."""
-    return Item(
-        place=(_SOURCE, channel.id, "missing", first, last),
-        outcome="not_included",
-        reason=_MISSING,
-        kind="messages",
-        stated={"numbers": last - first + 1},
-        protected={"where": {**_where(channel), "first": first, "last": last}},
-    )
-
-
-def _instant(at: datetime) -> Instant:
-    return Instant(at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
-
-
-def _dates(post: Post) -> tuple[DatedBy, ...]:
-    """An edit may have brought other media: then only its own time bounds them."""
-    grade, dates = Token("observed"), []
-    if post.posted:
-        at, never = _instant(post.posted), post.edited is None
-        dates.append(DatedBy(what=Token("posted"), at=at, grade=grade, bounds_media=never))
-    if post.edited:
-        at = _instant(post.edited)
-        dates.append(DatedBy(what=Token("edited"), at=at, grade=grade, bounds_media=True))
-    return tuple(dates)
-
-
-def _sign(post: Post) -> str:
-    """Tells whether a message is as it was; reactions, which are edits too, change nothing."""
-    media = post.media
-    edited = "" if post.edited_silently or not post.edited else _instant(post.edited)
-    words = [media.id, media.size, media.name] if media else []
-    told = json.dumps([*words, edited, post.caption], ensure_ascii=True).encode()
-    return hashlib.sha256(told).hexdigest()
-
-
 def _no_credentials() -> Credentials:
     raise BadInput(
         "There is no Telegram account to collect with.",
-        kept=_KEPT,
+        kept=KEPT,
         todo="Set WITNESSMARK_TELEGRAM_API_ID, WITNESSMARK_TELEGRAM_API_HASH and "
         "WITNESSMARK_TELEGRAM_SESSION (Telethon's string session), or keep them in the vault.",
         code="no_credentials",

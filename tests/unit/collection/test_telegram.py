@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import subprocess
 import sys
 from typing import Any
@@ -366,6 +367,14 @@ def test_media_over_the_limit_come_with_a_later_run(bench: Bench) -> None:
     bench.terms["run_bytes"] = 9_000
     assert bench.run().tally == Tally(seen=1, stored=1)
     assert bench.run().tally == Tally(seen=0)
+
+
+def test_what_a_quota_held_back_comes_later(bench: Bench) -> None:
+    bench.terms["recheck"] = 0
+    bench.client.add(1, film(1)).add(2, film(2))
+    bench.archive.settings = dataclasses.replace(bench.archive.settings, quota_items=1)
+    assert bench.run().tally.reasons == {"quarantined: over_quota": 1}
+    assert bench.run().tally == Tally(seen=1, stored=1)
 
 
 def test_media_held_already_do_not_use_up_the_limit(bench: Bench) -> None:
