@@ -133,7 +133,8 @@ def test_without_memory_it_looks_again_and_adds_nothing(bench: Bench) -> None:
 def test_a_kill_loses_and_doubles_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, where: str, number: int
 ) -> None:
-    monkeypatch.setattr(running, "BATCH_ITEMS", 2)
+    monkeypatch.setattr(running, "BATCH_ITEMS", 3)
+    monkeypatch.setattr(running, "BATCH_BYTES", 2)  # commits in the midst of a batch too
     for each in (1, 3, 4, 7, 9):
         bench.client.add(each, film(each))
     bench.client.add(8, text="words")
@@ -164,6 +165,19 @@ def test_a_kill_after_the_record_and_before_the_memory(
     bench.now = at(20_000)
     assert bench.run().tally.reasons == {"not_included: deleted_since": 1}
     assert [each.reason for each in bench.sightings()].count("deleted_since") == 1
+
+
+def test_a_kill_before_the_record_is_no_memory(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "BATCH_ITEMS", 1)
+    bench.client.add(1, film(1)).add(2, film(2))
+    with monkeypatch.context() as patch:
+        patch.setattr(running.Run, "_append", lambda *_: (_ for _ in ()).throw(Killed()))
+        with pytest.raises(Killed):
+            bench.run()
+    bench.terms["recheck"] = 0
+    assert bench.run().tally == Tally(seen=2, stored=2)
 
 
 def test_failed_media_come_with_a_later_run_also_from_below_the_window(bench: Bench) -> None:
@@ -323,6 +337,19 @@ def test_what_ends_a_run_is_a_note_and_the_tally_sums(
     assert run.tally == Tally(seen=1, stored=1)
     bench.client.trouble.clear()
     assert bench.run().tally == Tally(seen=2, stored=1, already_held=1)
+
+
+def test_after_a_download_that_ended_it_no_more_is_listed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "BATCH_ITEMS", 1)
+    for each in range(1, 6):
+        bench.client.add(each, film(each))
+    bench.client.trouble["media 2"] = [FloodError(10_000)]
+    assert bench.run().tally == Tally(seen=2, stored=1, failed=1, reasons={"failed: flood_wait": 1})
+    bench.client.trouble["some"] = [FloodError(900), FloodError(1)]
+    bench.run()
+    assert bench.run().tally == Tally(seen=5, already_held=2, stored=3)
 
 
 # --- downloads -----------------------------------------------------------------------------------

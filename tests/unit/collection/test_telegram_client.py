@@ -434,8 +434,10 @@ def test_secrets_are_in_no_text_and_no_log(caplog: pytest.LogCaptureFixture) -> 
     assert "4711" not in repr(ACCOUNT)
     caplog.set_level(logging.DEBUG)
     client = TelethonClient(ACCOUNT, None)
-    client._client._log["telethon.network"].warning("canary")
+    logger = client._client._log["telethon.network"]
+    logger.critical("canary")
     client.close()
+    assert not logger.isEnabledFor(logging.CRITICAL)
     assert not [each for each in caplog.records if each.name.startswith("witnessmark")]
 
 
