@@ -125,6 +125,8 @@ def check_collection(name: str) -> None:
 
 def _check_place(archive: Archive, where: str) -> None:
     """Refuses a source that holds the archive or lies in it: its keys must not become objects."""
+    if not os.path.lexists(where):  # an address, which would look like a path inside of this folder
+        return
     source, own = Path(where).resolve(), archive.folder.resolve()
     if source == own or source in own.parents or own in source.parents:
         raise BadInput(

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 _TEXT = re.compile(r"1 (\d{1,10}) ([0-9,-]*) ([0-9,-]*)")
 #: Numbers that a remembered range may span; against a file that was tampered with.
 _WIDEST = 1 << 24
+#: Messages without media between two that have some; of more, the last are known.
+_WAITING = 1 << 16
 
 
 class Walk:
@@ -22,7 +24,7 @@ class Walk:
 
     def __init__(self, keep: int, text: str = "") -> None:
         self._keep = keep
-        self._waiting: deque[int] = deque()
+        self._waiting: deque[int] = deque(maxlen=keep + _WAITING)
         self.known: set[int] = set()
         self.again: set[int] = set()
         self._settled = 0

@@ -475,6 +475,14 @@ def test_what_is_left_to_others(where: str) -> None:
     assert not Telegram().recognises(where)
 
 
+def test_from_within_the_archive_an_address_is_no_path(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(bench.archive.folder)
+    bench.client.add(1, film(1))
+    assert bench.run().tally.stored == 1
+
+
 def test_a_renamed_channel_goes_on(bench: Bench) -> None:
     bench.client.add(1, film(1))
     bench.run()
