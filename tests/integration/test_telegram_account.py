@@ -70,7 +70,7 @@ def test_the_collector_gets_what_the_settings_say(archive: Archive) -> None:
     )
     collector = collecting.choose("telegram:invented_valley")
     assert isinstance(collector, Telegram)
-    with collecting.equipped(archive, collector):
+    with collecting.connected(archive, collector):
         terms = collector.terms
     assert (terms.proxy, terms.direct) == ("socks5h://127.0.0.1:9050", False)
     assert (terms.wait_seconds, terms.run_bytes, terms.recheck) == (5, 3 << 20, 7)

@@ -47,7 +47,7 @@ def choose(where: str, source: str = "") -> Collector:
 
 
 @contextmanager
-def equipped(archive: Archive, collector: Collector) -> Iterator[Collector]:
+def connected(archive: Archive, collector: Collector) -> Iterator[Collector]:
     """The collector with what this archive's settings and vault give it; connections end after."""
     telegram_account.equip(archive, collector)
     try:
@@ -66,7 +66,7 @@ def collect(
     preflight: Preflight,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> RunRecorded:
-    """One run; see `collection.run.Run`. A live collector comes from `equipped`.
+    """One run; see `collection.run.Run`. A live collector comes from `connected`.
 
     Raises:
         BadInput: the channel's party is not in the archive's scope, or its reference collection

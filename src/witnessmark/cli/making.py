@@ -220,7 +220,7 @@ def collect(
         raise BadInput(
             "The path is empty.", kept="Nothing was collected.", todo="Say what to collect."
         )
-    with _equipped(archive, where, source, key_file) as (held, collector):
+    with _connected(archive, where, source, key_file) as (held, collector):
         preflight = collector.preflight(where)
         if not as_json:
             expected = [f"{preflight.items} items"] if preflight.items is not None else []
@@ -262,7 +262,7 @@ def collect(
 
 
 @contextmanager
-def _equipped(
+def _connected(
     archive: Path, where: str, source: str, key_file: Path | None
 ) -> Iterator[tuple[Archive, Collector]]:
     """The archive and the collector; the vault is opened only for an account that is in it."""
@@ -275,7 +275,7 @@ def _equipped(
             given = secret(archive, key_file, ask=True)
             if given:
                 held.unlock(given)
-        with collecting.equipped(held, chosen) as collector:
+        with collecting.connected(held, chosen) as collector:
             yield held, collector
 
 

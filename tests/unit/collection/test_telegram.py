@@ -501,7 +501,7 @@ def test_the_connection_is_closed_whatever_happens(bench: Bench) -> None:
     collector = bench.collector()
     with (
         contextlib.suppress(Killed),
-        collecting.equipped(bench.archive, collector),
+        collecting.connected(bench.archive, collector),
     ):
         collector.credentials = lambda: None  # type: ignore[assignment, return-value]
         collector.preflight("telegram:invented_valley")
