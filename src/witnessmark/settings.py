@@ -105,6 +105,23 @@ class PartnerWitness:
     url: str = ""
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Telegram:
+    """How channels are read live.
+
+    Attributes:
+        direct: without a proxy; the network then sees who reads.
+        wait_seconds: how long one run waits in all when Telegram asks for it.
+        run_mb: how much media one run takes; what does not fit comes with a later run.
+        recheck: how many of the newest known messages are looked at again, for edits and deletions.
+    """
+
+    direct: bool = False
+    wait_seconds: int = 900
+    run_mb: int = 20_000
+    recheck: int = 500
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Settings:
     """All settings; each has a default that fits one laptop.
@@ -118,7 +135,7 @@ class Settings:
             ask.
         private: names in private networks that collecting may ask all the same, such as a club's
             own server.
-        anchors: see there.
+        anchors, telegram: see there.
         witnesses: partners who co-sign our checkpoints.
     """
 
@@ -131,6 +148,7 @@ class Settings:
     proxy: str = ""
     private: tuple[str, ...] = ()
     anchors: Anchors = Anchors()
+    telegram: Telegram = Telegram()
     witnesses: tuple[PartnerWitness, ...] = ()
 
     @property
@@ -266,7 +284,8 @@ def text() -> str:
     """The `archive.toml` that a new archive gets: every setting, commented out."""
     lines = ["# Settings of this archive; remove the # to change one.", *_lines(Settings)]
     lines.append("# private = []")
-    return "\n".join([*lines, "# [anchors]", *_lines(Anchors)]) + "\n" + _WHO
+    lines += ["# [anchors]", *_lines(Anchors), "# [telegram]", *_lines(Telegram)]
+    return "\n".join(lines) + "\n" + _WHO
 
 
 def _lines(kind: Any) -> list[str]:

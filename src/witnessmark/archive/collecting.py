@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from witnessmark.archive import telegram_account
 from witnessmark.archive.archive import PROGRAM, Archive, is_alive
 from witnessmark.collection.run import Channel, Limits, Progress, Run, Stores
 from witnessmark.errors import BadInput
 from witnessmark.model import RunRecorded
 from witnessmark.model.statement import PATTERNS, PublicText
-from witnessmark.ports import Asking, Collector, Preflight
+from witnessmark.ports import Asking, Collector, Preflight, Resuming
 
 GROUP = "witnessmark.collectors"
 
@@ -44,12 +46,23 @@ def choose(where: str, source: str = "") -> Collector:
     )
 
 
-def equipped(archive: Archive, collector: Collector) -> Collector:
-    """The collector with what this archive's settings give it."""
+def _direct(archive: Archive, collector: Collector) -> None:
+    """Says by which way the collector asks the network."""
     if isinstance(collector, Asking):
         collector.proxy = archive.settings.proxy
         collector.allowed = frozenset(archive.settings.private)
-    return collector
+
+
+@contextmanager
+def connected(archive: Archive, collector: Collector) -> Iterator[Collector]:
+    """The collector with what this archive gives it; connections end after."""
+    _direct(archive, collector)
+    telegram_account.equip(archive, collector)
+    try:
+        yield collector
+    finally:
+        if isinstance(collector, Resuming):
+            collector.close()
 
 
 def collect(
@@ -61,7 +74,7 @@ def collect(
     preflight: Preflight,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> RunRecorded:
-    """One run; see `collection.run.Run`.
+    """One run; see `collection.run.Run`. A live collector comes from `connected`.
 
     Raises:
         BadInput: the channel's party is not in the archive's scope, or its reference collection
@@ -84,7 +97,7 @@ def collect(
     incoming = archive.derived / "incoming"
     incoming.mkdir(exist_ok=True)
     collector.workdir = str(incoming)
-    equipped(archive, collector)
+    _direct(archive, collector)
     stores = Stores(
         blobs=archive.blobs,
         journal=archive.journal,
@@ -125,6 +138,8 @@ def check_collection(name: str) -> None:
 
 def _check_place(archive: Archive, where: str) -> None:
     """Refuses a source that holds the archive or lies in it: its keys must not become objects."""
+    if not os.path.lexists(where):  # an address, which would look like a path inside of this folder
+        return
     source, own = Path(where).resolve(), archive.folder.resolve()
     if source == own or source in own.parents or own in source.parents:
         raise BadInput(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +22,9 @@ from witnessmark.cli.output import dump, progress, safe, say, size, table, tally
 from witnessmark.errors import BadInput
 
 if TYPE_CHECKING:
+    from witnessmark.archive import Archive
     from witnessmark.model import RunRecorded
+    from witnessmark.ports import Collector
 
 _KEPT = "Nothing was made."
 _LISTS = ("parties", "places")
@@ -184,7 +187,10 @@ def _new_secret(folder: Path, key_file: Path | None, scratch: bool) -> bytes:
 
 def collect(
     where: Annotated[
-        str, typer.Argument(help="An export, a folder, a web archive, or a sheet with links.")
+        str,
+        typer.Argument(
+            help="An export, a folder, a web archive, a sheet with links, telegram:CHANNEL."
+        ),
     ],
     archive: ArchiveOption = Path(),
     source: Annotated[str, typer.Option(help="Kind of source, when the guess is wrong.")] = "",
@@ -203,13 +209,15 @@ def collect(
         typer.Option(help="Why a party is collected that the scope does not name (sealed)."),
     ] = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not stop at warnings.")] = False,
+    key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Takes in everything a source has, and accounts for what did not come.
 
     Sources, guessed from what is given: folder; telegram_export (Telegram Desktop, JSON or HTML);
     whatsapp (a chat's export, folder or ZIP); wacz (web archives, WACZ and WARC); ytdlp_folder
-    (what yt-dlp wrote); auto_archiver (its records and sheets); links (CSV or XLSX, downloaded).
+    (what yt-dlp wrote); auto_archiver (its records and sheets); links (CSV or XLSX, downloaded);
+    telegram (a channel, live: telegram:NAME or its t.me address; needs an account and a proxy).
     Running it again adds what is new and nothing twice.
 
     Example: witnessmark collect ~/Downloads/ChatExport --party "Party A" --claimed-by "its admin"
@@ -221,8 +229,7 @@ def collect(
         raise BadInput(
             "The path is empty.", kept="Nothing was collected.", todo="Say what to collect."
         )
-    with opened(archive) as held:
-        collector = collecting.equipped(held, collecting.choose(where, source))
+    with _connected(archive, where, source, key_file) as (held, collector):
         preflight = collector.preflight(where)
         if not as_json:
             expected = [f"{preflight.items} items"] if preflight.items is not None else []
@@ -251,7 +258,8 @@ def collect(
             )
     tally = run.fields()["tally"]
     assert isinstance(tally, dict)
-    found = dict(preflight.notes) | _notes(run)
+    later = _notes(run, collector)
+    found = dict(preflight.notes) | later
     if as_json:
         dump({"run": run.run, "source": run.source, "party": run.party,
               "reference": run.reference, "tally": tally,
@@ -260,18 +268,38 @@ def collect(
         say(f"For the reference collection: {safe(reference)}." if reference else
             f"Channel of: {safe(party)}.")  # fmt: skip
         table(tally_rows(tally))
-        for note in _notes(run).values():
+        for note in later.values():
             say(f"! {note}")
         if run.interrupted:
             say(f"  (an earlier run was cut off: {', '.join(r[:8] for r in run.interrupted)})")
     raise typer.Exit(1 if run.tally.failed else 0)
 
 
-def _notes(run: RunRecorded) -> dict[str, str]:
+@contextmanager
+def _connected(
+    archive: Path, where: str, source: str, key_file: Path | None
+) -> Iterator[tuple[Archive, Collector]]:
+    """The archive and the collector; the vault is opened only for an account that is in it."""
+    from witnessmark.archive import collecting, telegram_account
+    from witnessmark.cli.options import secret
+
+    with opened(archive) as held:
+        chosen = collecting.choose(where, source)
+        if chosen.name == "telegram" and not telegram_account.from_environment():
+            given = secret(archive, key_file, ask=True)
+            if given:
+                held.unlock(given)
+        with collecting.connected(held, chosen) as collector:
+            yield held, collector
+
+
+def _notes(run: RunRecorded, collector: Collector) -> dict[str, str]:
     """What the run itself found that a person should know."""
     from witnessmark.collection import claims, clock
+    from witnessmark.ports import Resuming
 
-    known = {claims.DIFFERS: claims.SENTENCE} | dict(clock.NOTES.values())
+    said = dict(collector.said) if isinstance(collector, Resuming) else {}
+    known = said | {claims.DIFFERS: claims.SENTENCE} | dict(clock.NOTES.values())
     return {note: known[note] for note in run.notes if note in known}
 
 

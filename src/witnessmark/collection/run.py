@@ -34,7 +34,10 @@ from witnessmark.ports import (
     Journal,
     Project,
     Queries,
+    Reached,
+    Resuming,
     Seen,
+    Settled,
     Stored,
     Unreadable,
     Vault,
@@ -47,6 +50,8 @@ BATCH_BYTES = 256 << 20
 DESCRIPTION = "info_json"
 MAX_MESSAGE = 8 << 20
 _WORDS = ("name", "author", "caption", "forwarded_from", "location", "columns")
+#: Dates that say nothing of what somebody wrote: the same thing seen again is the same sighting.
+_NOT_CONTENT = ("file_modified", "gone")
 _DISK = ("disk_reserve", "disk_full")
 
 
@@ -148,6 +153,7 @@ class Run:
         self._new_items = 0
         self._disk = ""
         self._differ = False
+        self._resuming = collector if isinstance(collector, Resuming) else None
 
     def collect(self, notes: tuple[str, ...] = ()) -> RunRecorded:
         """Takes everything in and ends with the run's own entry.
@@ -156,9 +162,14 @@ class Run:
             StoreFailure: the record itself could not be written.
         """
         started = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        if self._resuming:
+            self._resuming.recall = self._recall
         items = iter(self._collector.items(self._where))
         while batch := list(islice(items, BATCH_ITEMS)):
             self._take_batch(batch)
+        if self._resuming:
+            self._remember(self._reached(self._resuming.ended()))
+            notes = (*notes, *sorted(self._resuming.said.keys() - set(notes)))
         parts = ("stored", "already_held", "not_included", "quarantined", "failed")
         tally = Tally(
             seen=sum(self._counts.values()),
@@ -188,6 +199,16 @@ class Run:
         )
         self._append([(statement, (f"run:{self.id}",))])
         return statement
+
+    def _recall(self, name: tuple[Json, ...]) -> str:
+        key = self._stores.vault.natural_key("reached", *name)
+        return self._remembered([key]).get(key, "")
+
+    def _reached(self, reached: Reached | None) -> dict[str, str]:
+        """What a collector wants remembered; its name is keyed, as places are."""
+        if reached is None:
+            return {}
+        return {self._stores.vault.natural_key("reached", *reached.name): reached.text}
 
     def _cut_off(self) -> list[str]:
         """Runs of this kind of source that have no end and whose process is gone."""
@@ -237,7 +258,7 @@ class Run:
                 taken = _Taken(item, place, "stored", "", stored, counted.kind, claimed=claimed)
                 taken = self._companions(taken)
         except Unreadable as error:
-            return _Taken(item, place, "failed", error.reason)
+            return _Taken(item, place, error.outcome, error.reason)
         except StoreFailure as error:
             if error.code in _DISK:
                 self._disk = error.code
@@ -279,6 +300,7 @@ class Run:
     def _commit(self, taken: list[_Taken], before: Mapping[str, set[Seen]]) -> None:
         said: list[tuple[Statement, tuple[str, ...]]] = []
         signs: dict[str, str] = {}
+        settled: list[Settled] = []
         taken = self._without_disposed(taken)
         held = self._stores.queries.held([each.stored.sha256 for each in taken if each.stored])
         for each in taken:
@@ -289,6 +311,7 @@ class Run:
                 held.add(each.stored.sha256)
                 said.append(self._object(each, each.stored))
             self._counts[outcome] += 1
+            settled.append(Settled(each.item, outcome, each.reason))
             if outcome in ("not_included", "quarantined", "failed"):
                 self._reasons[f"{outcome}: {each.reason}"] += 1
             self._differ |= any(claim.agrees == "different" for claim in each.claimed)
@@ -301,6 +324,8 @@ class Run:
                 said.append(self._sighting(each, known.content))
         if said:
             self._append(said)
+        if self._resuming and settled:
+            signs |= self._reached(self._resuming.settled(settled))
         self._remember(signs)
 
     def _without_disposed(self, taken: list[_Taken]) -> list[_Taken]:
@@ -324,7 +349,7 @@ class Run:
     def _content(self, each: _Taken) -> str:
         """Keyed digest of what somebody wrote or dated; views and file times may change freely."""
         words = {name: _clean(each.item.protected.get(name)) for name in _WORDS}
-        dates = [plain(date) for date in each.item.dates if date.what != "file_modified"]
+        dates = [plain(date) for date in each.item.dates if date.what not in _NOT_CONTENT]
         whose = [self._channel.reference] if self._channel.reference else []
         return self._stores.vault.natural_key("content", each.place, words, dates, *whose)
 

@@ -22,7 +22,18 @@ from witnessmark.ports.catalog import (
     Seen,
     SightingRow,
 )
-from witnessmark.ports.collecting import Asking, Claim, Collector, Item, Preflight, Unreadable
+from witnessmark.ports.collecting import (
+    Asking,
+    Claim,
+    Collector,
+    Item,
+    LeftOut,
+    Preflight,
+    Reached,
+    Resuming,
+    Settled,
+    Unreadable,
+)
 from witnessmark.ports.examining import Engine, Examination, Outcome, Report, Result, Task
 from witnessmark.ports.keeping import Blobs, Journal, Project, Stored
 from witnessmark.ports.private import Opened, PrivateRows, SealedValue, Vault
@@ -42,6 +53,7 @@ __all__ = [
     "Gap",
     "Item",
     "Journal",
+    "LeftOut",
     "LinkRow",
     "MaterialRow",
     "Member",
@@ -52,13 +64,16 @@ __all__ = [
     "PrivateRows",
     "Project",
     "Queries",
+    "Reached",
     "ReferenceLinkRow",
     "ReferenceRow",
     "Report",
     "Result",
+    "Resuming",
     "RunRow",
     "SealedValue",
     "Seen",
+    "Settled",
     "SightingRow",
     "Stored",
     "Task",

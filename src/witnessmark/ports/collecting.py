@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import BinaryIO, Protocol, runtime_checkable
+from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 from witnessmark.model import DatedBy, Json
 
@@ -100,9 +100,51 @@ class Asking(Protocol):
     """Names in private networks that may be asked all the same."""
 
 
+class Settled(NamedTuple):
+    """An item that is in the record now, and what became of it: as in the tally."""
+
+    item: Item
+    outcome: str
+    reason: str
+
+
+class Reached(NamedTuple):
+    """How far a source was read: its name (as a place), and a text that only its reader reads."""
+
+    name: tuple[Json, ...]
+    text: str
+
+
+@runtime_checkable
+class Resuming(Protocol):
+    """A collector that goes on where it stopped. What it remembers is disposable."""
+
+    recall: Callable[[tuple[Json, ...]], str]
+    """The text remembered under a name, "" for none; the run sets it before `items`."""
+    said: Mapping[str, str]
+    """Notes that came up while collecting: code to sentence."""
+
+    def settled(self, items: Sequence[Settled]) -> Reached:
+        """Told after each commit, in the order of `items`; what to remember from now on."""
+
+    def ended(self) -> Reached | None:
+        """Told when all that `items` gave is settled, also if it gave nothing."""
+
+    def close(self) -> None:
+        """Lets go of connections. May be called again."""
+
+
 class Unreadable(Exception):
     """Raised by an item's opener or reader: the item failed, for `reason`."""
+
+    outcome = "failed"
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class LeftOut(Unreadable):
+    """Raised by an item's opener: there are bytes, and this run does not take them."""
+
+    outcome = "not_included"
