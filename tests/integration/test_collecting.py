@@ -411,3 +411,28 @@ def test_values_of_refused_entries_are_swept_although_others_came(
         pass
     assert {commitment for commitment, _ in archive._rows.values()} == said
     assert not archive._rows.unsettled()
+
+
+def test_what_came_with_an_unreadable_medium_is_kept(archive: Archive, tmp_path: Path) -> None:
+    folder = tmp_path / "download"
+    folder.mkdir()
+    (folder / "a.mp4").write_bytes(b"")
+    (folder / "a.info.json").write_text('{"id": "1", "extractor_key": "Somewhere"}')
+    (folder / "a.jpg").write_bytes(b"\xff\xd8\xff" + bytes(99))
+    run = collect(archive, folder)
+    assert (run.source, run.tally.failed) == ("ytdlp_folder", 1)
+    (seen,) = sightings(archive)
+    assert seen.message is not None
+    assert len(seen.attachments) == 1
+
+
+def test_a_companion_that_cannot_be_read_is_said(archive: Archive, tmp_path: Path) -> None:
+    folder = tmp_path / "download"
+    folder.mkdir()
+    (folder / "a.mp4").write_bytes(b"\0\0\0\x18ftypisom" + bytes(99))
+    (folder / "a.info.json").write_text('{"id": "1", "extractor_key": "Somewhere"}')
+    (folder / "a.jpg").write_bytes(b"")
+    collect(archive, folder)
+    (seen,) = sightings(archive)
+    assert seen.flags is not None
+    assert "companions_missing" in seen.flags

@@ -144,6 +144,10 @@ def _is_record(root: Path, parts: Parts) -> str:
     return "json" if looks_like_json(start, whole=len(start) < HEAD) else ""
 
 
+#: Places of one medium that are looked at.
+_PLACES = 10
+
+
 class _Tree:
     """The tree that was given, and which of its files a record named."""
 
@@ -163,6 +167,7 @@ class _Tree:
                 else:
                     yield from self._entry(read_json(file), parts, before)
         except (MalformedError, Unreadable, UnusableError) as error:
+            self._named.discard(parts)  # what cannot be read as a record is kept as a file
             yield self._broken(Broken(error.reason), parts)
 
     def _broken(self, seen: Broken, parts: Parts) -> Item:
@@ -317,7 +322,7 @@ class _Tree:
 
 def _tails(medium: Media) -> Iterator[tuple[Parts, bool]]:
     """Paths to try below a folder, likeliest first, and whether only a temporary name says so."""
-    for name in (*medium.keys, *medium.urls):
+    for name in (*medium.keys[:_PLACES], *medium.urls[:_PLACES]):
         yield from ((tail, False) for tail in _ends(name))
     whole = medium.filename.replace("\\", "/").count("/")
     for tail in _ends(medium.filename):

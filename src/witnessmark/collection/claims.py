@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from witnessmark.model import ClaimedHash
-from witnessmark.model.statement import PATTERNS, Token
+from witnessmark.model.statement import Token
 from witnessmark.ports import Claim
 
 #: Note of a run in which a claimed hash is not that of the bytes, and what it means.
@@ -18,6 +18,9 @@ SENTENCE = (
 )
 #: Digests of bytes; what is perceptual (`pdq`) is none. SHA-256 is made anyway.
 _MADE = ("md5", "sha1", "sha384", "sha512", "sha3_256", "sha3_512", "blake2b")
+#: Claims are public, and a header or a sheet holds any words: these alone, and digits, are told.
+_KNOWN = re.compile(rf"(?:{'|'.join(_MADE)}|sha256|member_sha256|blake3|pdq)(?:_in_chunks)?")
+_DIGITS = re.compile(r"[0-9A-Fa-f]{1,256}")
 
 
 class Digests:
@@ -43,9 +46,9 @@ def compared(claims: Sequence[Claim], digests: Mapping[str, str]) -> tuple[Claim
     """What stands in the record: each claim with whether it agrees."""
     return tuple(
         ClaimedHash(
-            by=_token(claim.by),
-            algorithm=_token(claim.algorithm),
-            value=_token(claim.value.lower()),
+            by=Token(claim.by),
+            algorithm=Token(claim.algorithm if _KNOWN.fullmatch(claim.algorithm) else "other"),
+            value=Token(claim.value.lower() if _DIGITS.fullmatch(claim.value) else ""),
             agrees=Token(_agrees(claim, digests)),
         )
         for claim in claims
@@ -57,10 +60,3 @@ def _agrees(claim: Claim, digests: Mapping[str, str]) -> str:
     if made is None:
         return "not_compared"
     return "same" if made == claim.value.lower() else "different"
-
-
-def _token(text: str) -> Token:
-    """Somebody else's text as far as a token can hold it; digits and names of tools can."""
-    plain = re.sub(r"[^A-Za-z0-9 ._:;/+=()%*,@-]", "_", text)[:256]
-    assert PATTERNS[Token].fullmatch(plain)
-    return Token(plain)

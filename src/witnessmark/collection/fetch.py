@@ -208,8 +208,10 @@ class _Visit:
             raise self._error("unreachable") from error
 
     def _follow(self, response: httpx.Response) -> None:
-        """The next address; a range that was asked for does not carry over."""
+        """The next address, which may be another server's: what came so far does not carry over."""
         import httpx
+
+        self._got, self._mark = 0, ""
 
         try:
             self._url = str(httpx.URL(self._url).join(response.headers["location"]))
@@ -221,7 +223,7 @@ class _Visit:
         import httpx
 
         status = response.status_code
-        resumed = status == 206 and _starts_at(hop, self._got)
+        resumed = status == 206 and self._got > 0 and _starts_at(hop, self._got)
         if status != 200 and not resumed:
             wait = _asked_to_wait(hop) if status in _LATER else 0.0
             raise self._error(f"http_{status}", wait)
@@ -231,7 +233,9 @@ class _Visit:
             self._got = 0
         self._mark = _validator(hop)
         stated = hop.header("content-length")
-        whole = self._got + int(stated) if stated.isdecimal() else None
+        whole = self._got + int(stated[:18]) if stated.isdecimal() else None
+        if resumed:
+            whole = _total(hop) or whole
         try:
             for chunk in response.iter_raw():  # as it comes: what was cut is kept
                 self._write(chunk)
@@ -283,6 +287,12 @@ def _validator(hop: Hop) -> str:
     return hop.header("last-modified") if not mark else ""
 
 
+def _total(hop: Hop) -> int | None:
+    """Size of the whole, as an answer in part states it; None where it does not."""
+    total = hop.header("content-range").rpartition("/")[2].strip()
+    return int(total[:18]) if total.isascii() and total.isdecimal() else None
+
+
 def _starts_at(hop: Hop, offset: int) -> bool:
     return hop.header("content-range").strip().lower().startswith(f"bytes {offset}-")
 
@@ -291,7 +301,7 @@ def _asked_to_wait(hop: Hop) -> float:
     """Seconds of Retry-After, a number or a date; 0 without one."""
     text = hop.header("retry-after").strip()
     if text.isdecimal():
-        return float(min(int(text), 1 << 30))
+        return float(min(int(text[:12]), 1 << 30))
     try:
         at = email.utils.parsedate_to_datetime(text)
         return max(0.0, (at - datetime.now(UTC)).total_seconds())

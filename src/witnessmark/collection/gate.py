@@ -140,18 +140,23 @@ class _Client(socketserver.BaseRequestHandler):
     def _plain(self, method: str, target: str, headers: list[str], rest: bytes) -> None:
         """One request; then the connection ends: the next one may be for somebody else."""
         url = urlsplit(target)
-        if url.scheme != "http" or not url.hostname:
+        left = _left(method, headers, len(rest))
+        if url.scheme != "http" or not url.hostname or left is None:
             self._say(400)
             return
         line = self._reached(url.hostname, url.port or 80)
         if line is None:
             return
         path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-        kept = [each for each in headers if not each.lower().startswith(("proxy-", "connection:"))]
+        kept = [
+            each
+            for each in headers
+            if _name(each) != "connection" and not _name(each).startswith("proxy-")
+        ]
         head = "\r\n".join([f"{method} {path} HTTP/1.1", *kept, "Connection: close", "", ""])
         with line:
             line.sendall(head.encode("latin-1") + rest)
-            self._relay(line)
+            self._relay(line, left)
 
     def _reached(self, host: str, port: int) -> socket.socket | None:
         line = self.server.reach(host, port)
@@ -160,8 +165,8 @@ class _Client(socketserver.BaseRequestHandler):
             self._say(403 if refused else 502)
         return line
 
-    def _relay(self, line: socket.socket) -> None:
-        """Both ways, until either side ends or is silent."""
+    def _relay(self, line: socket.socket, left: int | None = None) -> None:
+        """Both ways, until either side ends or is silent, or sends more than is `left` of it."""
         with selectors.DefaultSelector() as ready:
             ready.register(self.request, selectors.EVENT_READ, line)
             ready.register(line, selectors.EVENT_READ, self.request)
@@ -174,9 +179,29 @@ class _Client(socketserver.BaseRequestHandler):
                         return
                     if source is line:
                         self.server.carried += len(data)
+                    elif left is not None:
+                        left -= len(data)
+                        if left < 0:  # another request, perhaps for somebody else
+                            return
                     target.sendall(data)
 
 
+def _name(line: str) -> str:
+    return line.partition(":")[0].strip().lower()
+
+
 def _is(line: str, name: str, value: str) -> bool:
-    key, _, told = line.partition(":")
-    return key.strip().lower() == name and secrets.compare_digest(told.strip(), value)
+    told = line.partition(":")[2].strip()
+    return _name(line) == name and secrets.compare_digest(told.encode(), value.encode())
+
+
+def _left(method: str, headers: list[str], came: int) -> int | None:
+    """Bytes of the request's body that are still to come; None where nobody can be sure."""
+    told = [each.partition(":")[2].strip() for each in headers if _name(each) == "content-length"]
+    crooked = any("\n" in each or "\r" in each for each in headers) or not method.isalpha()
+    if crooked or any(_name(each) == "transfer-encoding" for each in headers) or len(told) > 1:
+        return None
+    if not all(each.isdecimal() and len(each) < 16 for each in told):
+        return None
+    left = int(told[0] if told else "0") - came
+    return left if left >= 0 else None

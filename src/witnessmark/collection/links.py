@@ -10,10 +10,12 @@ import re
 import tempfile
 import warnings
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
+from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
 from urllib.error import URLError
@@ -37,7 +39,22 @@ _FORMULA = re.compile(r"^'([=+\-@\t\r])")
 _LINK = re.compile(r"https?://[^\s/]\S*", re.IGNORECASE)
 _LOGIN = re.compile(r"log ?in\b|sign in|cookies|registered users|private video|members-only")
 #: How yt-dlp's code for a site fails on a page that it did not expect.
-_FAULTS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+_FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    HTTPException,
+    LookupError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    re.error,
+    zlib.error,
+)
+#: Ways of delivery that go through an HTTP proxy: RTMP and RTSP start programs that go around it.
+_BY = "[protocol~='^(https?|m3u8(_native)?|http_dash_segments(_generator)?|f4m|ism|mhtml)$']"
 #: Rows that are looked at to find the column with the links.
 _SAMPLE = 200
 
@@ -310,7 +327,8 @@ def _fetch(url: str, folder: str, proxy: str, allowed: frozenset[str]) -> bytes:
         "no_warnings": True,
         "noprogress": True,
         "logger": _Silent(),
-        "format": "b/bv*+ba",
+        "format": f"b{_BY}/bv*{_BY}+ba{_BY}",
+        "external_downloader": {"default": "native"},
         "outtmpl": str(Path(folder) / "media-%(autonumber)s.%(ext)s"),
         "noplaylist": True,
         "playlistend": 2,  # enough to see that there are several

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
 import struct
+import unicodedata
 from collections.abc import Container
 from urllib.parse import unquote, urlsplit
 
 #: Seconds for a connection to stand.
 SECONDS = 30.0
+#: Networks of version 6 whose last 32 bits are an address of version 4 (RFC 4291, RFC 6052).
+_TRANSLATED = tuple(map(ipaddress.IPv6Network, ("::/96", "64:ff9b::/96")))
 _INSIDE = (".localhost", ".local", ".internal", ".home.arpa")
 
 
@@ -19,9 +23,11 @@ class RefusedAddress(Exception):
 
 def is_inside(host: str) -> bool:
     """Whether a name alone says that it stays in a private network, or is an address of one."""
-    name = host.rstrip(".").lower()
+    name = unicodedata.normalize("NFKC", host).rstrip(".").lower().strip("[]")
+    with contextlib.suppress(OSError):  # 127.1, 0x7f.1 and 2130706433 are addresses, too
+        name = socket.inet_ntoa(socket.inet_aton(name))
     try:
-        return not is_public(name.strip("[]"))
+        return not is_public(name)
     except ValueError:
         return name == "localhost" or name.endswith(_INSIDE)
 
@@ -29,8 +35,18 @@ def is_inside(host: str) -> bool:
 def is_public(address: str) -> bool:
     """Whether an address can be reached from anywhere. Raises `ValueError` for what is none."""
     found = ipaddress.ip_address(address)
-    mapped = getattr(found, "ipv4_mapped", None)
-    return bool((mapped or found).is_global) and not found.is_multicast
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.is_site_local:
+            return False
+        found = _version_4(found) or found
+    return found.is_global and not found.is_multicast
+
+
+def _version_4(found: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The address of version 4 that one of version 6 stands for."""
+    if any(found in network for network in _TRANSLATED):
+        return ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+    return found.ipv4_mapped or found.sixtofour
 
 
 def looked_up(host: str, port: int, allowed: Container[str]) -> str:

@@ -116,6 +116,7 @@ class _Taken:
     attachments: tuple[Attachment, ...] = ()
     messages: Mapping[str, Json] = dataclasses.field(default_factory=dict)
     claimed: tuple[ClaimedHash, ...] = ()
+    flags: tuple[str, ...] = ()
 
 
 class Run:
@@ -201,14 +202,19 @@ class Run:
         return statement
 
     def _recall(self, name: tuple[Json, ...]) -> str:
-        key = self._stores.vault.natural_key("reached", *name)
+        key = self._reached_key(name)
         return self._remembered([key]).get(key, "")
+
+    def _reached_key(self, name: tuple[Json, ...]) -> str:
+        """What a reference collection has read the archive itself has not, and the other way."""
+        whose = [self._channel.reference] if self._channel.reference else []
+        return self._stores.vault.natural_key("reached", *name, *whose)
 
     def _reached(self, reached: Reached | None) -> dict[str, str]:
         """What a collector wants remembered; its name is keyed, as places are."""
         if reached is None:
             return {}
-        return {self._stores.vault.natural_key("reached", *reached.name): reached.text}
+        return {self._reached_key(reached.name): reached.text}
 
     def _cut_off(self) -> list[str]:
         """Runs of this kind of source that have no end and whose process is gone."""
@@ -258,7 +264,8 @@ class Run:
                 taken = _Taken(item, place, "stored", "", stored, counted.kind, claimed=claimed)
                 taken = self._companions(taken)
         except Unreadable as error:
-            return _Taken(item, place, error.outcome, error.reason)
+            # What came with it says what it was, all the more.
+            return self._companions(_Taken(item, place, error.outcome, error.reason))
         except StoreFailure as error:
             if error.code in _DISK:
                 self._disk = error.code
@@ -270,7 +277,7 @@ class Run:
 
     def _companions(self, taken: _Taken) -> _Taken:
         """`taken` with what came along: texts are protected values, pictures are attachments."""
-        attachments, messages = [], {}
+        attachments, messages, missing = [], {}, False
         for role, opener in taken.item.companions.items():
             if self._disk:
                 break
@@ -281,13 +288,17 @@ class Run:
                         continue
                     stored = self._stores.blobs.put(file)
             except Unreadable:
-                continue  # the raw message, which is kept, names it
+                missing = taken.outcome == "stored"  # of what failed, what came along may be, too
+                continue
             except StoreFailure as error:
                 self._disk = error.code
                 break
             sha256 = Sha256(stored.sha256)
             attachments.append(Attachment(role=Token(role), sha256=sha256, size=stored.size))
-        return dataclasses.replace(taken, attachments=tuple(attachments), messages=messages)
+        flags = (*taken.flags, "companions_missing") if missing else taken.flags
+        return dataclasses.replace(
+            taken, attachments=tuple(attachments), messages=messages, flags=flags
+        )
 
     def _count_bytes(self, count: int) -> None:
         self._progress.bytes += count
@@ -351,7 +362,10 @@ class Run:
         words = {name: _clean(each.item.protected.get(name)) for name in _WORDS}
         dates = [plain(date) for date in each.item.dates if date.what not in _NOT_CONTENT]
         whose = [self._channel.reference] if self._channel.reference else []
-        return self._stores.vault.natural_key("content", each.place, words, dates, *whose)
+        said: list[Json] = [[c.by, c.algorithm, c.value] for c in each.item.claimed]
+        claimed: list[Json] = [{"claimed": _clean(said)}] if said else []
+        key = self._stores.vault.natural_key
+        return key("content", each.place, words, dates, *claimed, *whose)
 
     def _sighting(self, each: _Taken, content: str) -> tuple[Statement, tuple[str, ...]]:
         about = (f"sha256:{each.stored.sha256}",) if each.stored else ()
@@ -370,7 +384,8 @@ class Run:
             "dates": each.item.dates,
             "stated": each.item.stated,
             "attachments": each.attachments,
-            "flags": tuple(Token(flag) for flag in each.item.flags) or None,
+            "flags": tuple(Token(flag) for flag in dict.fromkeys((*each.item.flags, *each.flags)))
+            or None,
             "claimed": (each.claimed or compared(each.item.claimed, {})) or None,
         }
         values = {name: self._protect(name, v, each.place) for name, v in protected.items()}

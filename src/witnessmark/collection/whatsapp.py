@@ -52,6 +52,8 @@ _IOS = "_chat.txt"
 _BRAND = "whatsapp"
 #: Lines at the beginning of a chat among which one has to be a message.
 _HEAD_LINES, _HEAD_BYTES = 20, 1 << 12
+#: Files that one message is taken to name: each is kept with all of its words.
+_NAMES = 100
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -296,7 +298,7 @@ def _of_chat(
             flags = ("zone_unknown", *order, *(("message_cut",) if message.cut else ()))
             told = list(_told(chat, message, find))
             for item, found in told:
-                yield dataclasses.replace(item, flags=flags), found
+                yield dataclasses.replace(item, flags=(*item.flags, *flags)), found
             if not told and message.marked and message.sender:
                 count["notices"] += 1
 
@@ -308,11 +310,13 @@ def _told(
     place = ("whatsapp", path_to_json(chat.parts))
     protected = _protected(chat, message)
     names, caption = named(message, lambda name: find(name) is not None)
+    cut = ("names_cut",) if len(names) > _NAMES else ()
+    names = names[:_NAMES]  # further files are items that no line names
     for name in names:
         found = find(name)
         item = _named(found, name, chat, (*place, name))
         words = protected | {"name": name} | ({"caption": caption} if caption else {})
-        yield dataclasses.replace(item, protected=words), found
+        yield dataclasses.replace(item, protected=words, flags=cut), found
     caption_left = None if names else left_out(message)
     if caption_left is not None:
         omitted = Item(

@@ -52,11 +52,11 @@ _MEDIA = (
 _KINDS = tuple(
     (kind, re.compile(pattern, re.IGNORECASE))
     for kind, pattern in (
-        ("info", r"info\.json"),
+        ("info", r"(?-i:info\.json)"),
         ("leftover", r"(?:[^.]+\.){0,3}(?:ytdl|part(?:-Frag\d+(?:\.part)?)?)"),
         ("leftover", rf"temp\.(?:{_MEDIA})"),
         ("media", rf"(?:f[^.]+\.)?(?:{_MEDIA})"),
-        ("description", "description"),
+        ("description", "(?-i:description)"),
         ("live_chat", r"live_chat\.json"),
         ("subtitles", r"(?:[^.]+\.)?(?:vtt|srt|ass|lrc|ttml|srv[123]|json3)"),
         ("thumbnail", r"(?:[^.]+\.)?(?:jpg|jpeg|png|webp|gif)"),

@@ -425,9 +425,12 @@ HEAD = '{"status": "x: success", "metadata": {"_processed_at": "t", '
 )
 def test_a_damaged_record_is_a_failed_item(tmp_path: Path, text: str, reason: str) -> None:
     (tmp_path / "metadata.json").write_text(text)
-    item = only(tmp_path)
+    item, kept = AutoArchiver().items(str(tmp_path))
     assert outcome(item) == ("failed", reason)
     assert item.place == ("auto_archiver", "broken", "metadata.json", 0)
+    assert kept.open is not None
+    with kept.open() as file:
+        assert file.read().decode() == text
 
 
 def test_nesting_is_bounded(tmp_path: Path) -> None:
@@ -436,13 +439,13 @@ def test_nesting_is_bounded(tmp_path: Path) -> None:
         for _ in range(depth):
             nested = [nested]
         write_json(tmp_path / "metadata.json", entry(URL, Media("gone.mp4"), nested=nested))
-        assert only(tmp_path).reason == reason
+        assert next(AutoArchiver().items(str(tmp_path))).reason == reason
 
 
 def test_a_record_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auto_archiver_record, "MAX_RECORD", 1000)
     write_json(tmp_path / "metadata.json", entry(URL, content="x" * 2000))
-    assert outcome(only(tmp_path)) == ("failed", "record_too_large")
+    assert outcome(next(AutoArchiver().items(str(tmp_path)))) == ("failed", "record_too_large")
 
 
 def test_a_damaged_row_leaves_the_others(tmp_path: Path) -> None:
@@ -526,7 +529,8 @@ def test_preflight_counts_and_tells(tmp_path: Path) -> None:
     write_json(tmp_path / "b.json", entry(URL, status="nothing archived"))
     (tmp_path / "c.json").write_text(HEAD)
     found = AutoArchiver().preflight(str(tmp_path))
-    assert (found.items, found.bytes) == (6, len(VIDEO) + 5)
+    broken = len(HEAD)
+    assert (found.items, found.bytes) == (7, len(VIDEO) + 5 + broken)
     assert set(found.notes) == {
         "media_missing",
         "media_remote",

@@ -90,6 +90,29 @@ def test_what_changed_meanwhile_is_taken_anew(ranges: bool) -> None:
     assert data == BODY
 
 
+def test_two_servers_are_never_joined() -> None:
+    """Cut off here, sent on there: the beginning of one is no part of the other."""
+    with running({"/b": ranged(b"B" * 9000, [])}, "127.0.0.1") as other:
+        moved = status(302, Location=other.url("/b"))
+        with site(a=in_turn(ranged(b"A" * 9000, [1000]), moved)) as up:
+            _, data, _ = get(up.url("/a"))
+    assert data == b"B" * 9000
+
+
+def part(body: bytes, ranges: str) -> Answer:
+    return status(206, body, Content_Range=ranges, ETag='"one"')
+
+
+def test_a_part_is_not_the_whole() -> None:
+    with site(a=part(b"x" * 10, "bytes 0-9/1000")) as up:
+        assert failed(up.url("/a")).reason == "http_206"
+    short = in_turn(ranged(BODY, [1000]), part(BODY[1000:1100], f"bytes 1000-1099/{len(BODY)}"))
+    with site(a=short) as up:
+        error = failed(up.url("/a"))
+    assert error.reason == "http_206"  # the third time the same part, which nobody asked for
+    assert [hop.status for hop in error.hops] == [200, 206, 206]
+
+
 def test_without_a_mark_it_begins_anew() -> None:
     with site(a=in_turn(cut(b"x" * 500, 900), status(200, BODY))) as up:
         _, data, _ = get(up.url("/a"))
@@ -159,6 +182,11 @@ def test_a_server_that_asks_to_wait_is_waited_for() -> None:
     assert 20 < waits[1] <= 30
 
 
+def test_a_number_without_end_is_a_long_time() -> None:
+    with site(a=status(503, Retry_After="9" * 5000)) as up:
+        assert failed(up.url("/a")).wait > fetch.PATIENCE
+
+
 def test_a_server_that_asks_for_too_long_is_left() -> None:
     with site(a=status(429, Retry_After="86400")) as up:
         error = failed(up.url("/a"))
@@ -172,7 +200,9 @@ def test_a_server_that_asks_for_too_long_is_left() -> None:
 @pytest.mark.parametrize(
     "target",
     ["http://127.0.0.2:1/", "http://10.0.0.1/", "http://169.254.169.254/latest", "http://[::1]/",
-     "http://localhost/", "http://[::ffff:127.0.0.2]/", "http://router.local/", "http://0.0.0.0/"],
+     "http://localhost/", "http://[::ffff:127.0.0.2]/", "http://router.local/", "http://0.0.0.0/",
+     "http://127.2/", "http://0x7f.2/", "http://2130706434/", "http://10.1/", "http://[fec0::1]/",
+     "http://[64:ff9b::7f00:2]/", "http://[::127.0.0.2]/", "http://[2002:7f00:2::]/"],
 )  # fmt: skip
 @pytest.mark.parametrize("behind", ["", "socks5h://127.0.0.1:1"], ids=["direct", "proxy"])
 def test_nothing_leads_into_a_private_network(target: str, behind: str) -> None:

@@ -95,6 +95,42 @@ def names_asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
+def say(through: Gate, head: str, body: bytes = b"") -> socket.socket:
+    line = socket.create_connection(("127.0.0.1", through.server_address[1]), 5)
+    word = f"Proxy-Authorization: {through.needed}"
+    line.sendall(f"{head}\r\n{word}\r\n\r\n".encode() + body)
+    return line
+
+
+def test_a_second_request_never_reaches_the_first_server() -> None:
+    """It may be for somebody else, with their cookies."""
+    with running({"/a": status(200, BODY)}) as up, gate.opened(allowed=HERE) as through:
+        second = b"GET http://bank.example/ HTTP/1.1\r\nCookie: secret\r\n\r\n"
+        with say(through, f"GET {up.url('/a')} HTTP/1.1", second) as line:
+            assert line.recv(100).startswith(b"HTTP/1.1 400")
+        assert up.asked == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    ["Transfer-Encoding: chunked", "Content-Length: 1\r\nContent-Length: 2", "Content-Length: x",
+     "X: a\nHost: b"],
+)  # fmt: skip
+def test_requests_whose_end_nobody_is_sure_of_are_refused(headers: str) -> None:
+    with running({"/a": status(200, BODY)}) as up, gate.opened(allowed=HERE) as through:
+        with say(through, f"POST {up.url('/a')} HTTP/1.1\r\n{headers}") as line:
+            assert line.recv(100).startswith(b"HTTP/1.1 400")
+        assert up.asked == []
+
+
+def test_words_for_the_gate_stay_here() -> None:
+    with running({"/a": status(200, BODY)}) as up, gate.opened(allowed=HERE) as through:
+        with say(through, f"GET {up.url('/a')} HTTP/1.1\r\nConnection : keep-alive") as line:
+            assert line.recv(100).startswith(b"HTTP/1.1 200")
+        assert up.asked[0].headers["connection"] == "close"
+        assert not any(name.startswith("proxy") for name in up.asked[0].headers)
+
+
 def test_others_on_this_machine_are_kept_out() -> None:
     with running({"/a": status(200, BODY)}) as up, gate.opened(allowed=HERE) as through:
         for way in (f"http://127.0.0.1:{through.server_address[1]}",

@@ -12,6 +12,7 @@ import pytest
 from support import proxy
 from support.website import running, status
 from witnessmark.collection.links import Links
+from witnessmark.ports import Unreadable
 
 ROOT = Path(__file__).parents[3]
 BODY = b"\0\0\0\x18ftypisom" + bytes(4000)
@@ -63,3 +64,26 @@ def test_without_a_proxy_a_person_is_told(tmp_path: Path) -> None:
     assert "no_proxy" in links.preflight(str(sheet)).notes
     links.proxy = "socks5h://127.0.0.1:9050"
     assert links.preflight(str(sheet)).notes == {}
+
+
+@pytest.mark.parametrize("way", ["rtmp", "rtsp"])
+def test_what_no_gate_can_carry_is_refused(way: str, tmp_path: Path) -> None:
+    """For RTMP a program would be started that asks by itself."""
+    called = tmp_path / "called"
+    program = tmp_path / "bin" / "rtmpdump"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\ntouch {called}\n", encoding="utf-8")
+    program.chmod(0o700)
+    page = f'<html><video><source src="{way}://10.0.0.1/app/clip.mp4"></video></html>'.encode()
+    sheet = tmp_path / "links.csv"
+    links = Links(str(tmp_path))
+    links.allowed = frozenset({"127.0.0.1"})
+    pages = {"/a": status(200, page, Content_Type="text/html")}
+    with running(pages) as up, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+        sheet.write_text(f"link\n{up.url('/a')}\n", encoding="utf-8")
+        (item,) = links.items(str(sheet))
+        assert item.open is not None
+        with pytest.raises(Unreadable), item.open():
+            pass
+    assert not called.exists()
