@@ -191,9 +191,13 @@ class _Reader:
             raise ReprError("a call that cannot be") from error
 
 
+#: In bytes; after an even number of backslashes, which stand for themselves.
+_NO_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\[uU]")
+
+
 def _text(token: str) -> object:
     """One string literal alone, which is all that `ast` is given."""
-    if token.startswith("b") and re.search(r"\\[uU]", token):
+    if token.startswith("b") and _NO_ESCAPE.search(token):
         raise ReprError("an escape that bytes do not have")
     try:
         return ast.literal_eval(token)

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from witnessmark.collection import pyrepr
@@ -29,6 +29,8 @@ plain = st.recursive(
 
 @settings(deadline=None)
 @given(plain)
+@example(b"\\u")
+@example([b"\\\\U", "\\u", "\\"])
 def test_what_python_shows_is_read_back(value: Any) -> None:
     assert read_repr(repr(value)) == value
 
