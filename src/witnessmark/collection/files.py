@@ -167,6 +167,7 @@ def _descend(root: Path, parts: Parts, flags: int) -> int:
 class _Source(io.FileIO):
     """A file whose read errors are the source's fault, so that a full disk is not mistaken."""
 
+    # typing asks for any buffer; io gives a memoryview
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
         try:
             return super().readinto(buffer) or 0

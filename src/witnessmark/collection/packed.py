@@ -54,6 +54,7 @@ class Window(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
+    # typing asks for any buffer; io gives a memoryview
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
         data = self._file.read(min(len(buffer), self._left))
         if not data and self._left and len(buffer):
@@ -92,6 +93,7 @@ class Inflated(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
+    # typing asks for any buffer; io gives a memoryview
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
         while not self._end and len(buffer):
             if self._fault:
@@ -151,6 +153,7 @@ class _Checked(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
+    # typing asks for any buffer; io gives a memoryview
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
         count = self._file.readinto(buffer) or 0
         self._size += count

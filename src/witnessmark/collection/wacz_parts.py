@@ -130,6 +130,7 @@ class _Chain(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
+    # typing asks for any buffer; io gives a memoryview
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
         while True:
             if self._now is None:

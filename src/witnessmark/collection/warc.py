@@ -173,6 +173,7 @@ def _run(
     stream = None
     try:
         with source(at[1]) as file:
+            # typing's BinaryIO does not name peek, which every buffered file has
             start = file.peek(2)[:2]  # type: ignore[attr-defined]
             stream = _Stream(file, start == b"\x1f\x8b", allowed(size), at)
             line = stream.next_line()
@@ -321,6 +322,7 @@ def open_payload(source: Source, size: int, record: Record, skipped: int = 0) ->
     if not record.size:
         raise Unreadable("zero_bytes")
     with source(record.mark[1]) as file:
+        # typing's BinaryIO does not name peek, which every buffered file has
         packed = file.peek(2)[:2] == b"\x1f\x8b"  # type: ignore[attr-defined]
         stream = _Stream(file, packed, allowed(size), record.mark)
         # No reading ahead: what follows this record may be damaged.
@@ -341,6 +343,7 @@ class _Unchunked(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
+    # typing asks for any buffer; io gives a memoryview
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
         if self._end or not len(buffer):
             return 0

@@ -272,7 +272,7 @@ def test_a_client_that_repeats_or_goes_back_is_not_followed(bench: Bench) -> Non
         found = list(posts(channel, 0))
         yield from [*found, *reversed(found)]
 
-    bench.client.posts = twice  # type: ignore[method-assign]
+    bench.client.posts = twice  # type: ignore[method-assign] - a client that answers twice
     assert bench.run().tally == Tally(seen=2, stored=2)
 
 
@@ -503,6 +503,7 @@ def test_the_connection_is_closed_whatever_happens(bench: Bench) -> None:
         contextlib.suppress(Killed),
         collecting.connected(bench.archive, collector),
     ):
+        # an account that is gone
         collector.credentials = lambda: None  # type: ignore[assignment, return-value]
         collector.preflight("telegram:invented_valley")
         raise Killed

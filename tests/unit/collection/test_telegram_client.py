@@ -88,28 +88,28 @@ class Telegram:
             pts=1, count=len(self.messages), messages=found, topics=[], chats=[NEWS], users=[]
         )
 
-    def _GetHistoryRequest(self, request: Any) -> Any:  # noqa: N802
+    def _GetHistoryRequest(self, request: Any) -> Any:  # noqa: N802 - the name of the request
         assert request.add_offset == -request.limit
         above = [self.messages[n] for n in sorted(self.messages) if n >= request.offset_id]
         return self._slice(above[: request.limit][::-1])
 
-    def _GetMessagesRequest(self, request: Any) -> Any:  # noqa: N802
+    def _GetMessagesRequest(self, request: Any) -> Any:  # noqa: N802 - the name of the request
         numbers = [getattr(each, "id", each) for each in request.id]
         return self._slice([self.messages.get(n, types.MessageEmpty(n, None)) for n in numbers])
 
-    def _GetFileRequest(self, request: Any) -> Any:  # noqa: N802
+    def _GetFileRequest(self, request: Any) -> Any:  # noqa: N802 - the name of the request
         self.offsets.append(request.offset)
         data = self.files[request.location.id][request.offset : request.offset + request.limit]
         return types.upload.File(type=types.storage.FileMp4(), mtime=0, bytes=data)
 
-    def _ResolveUsernameRequest(self, request: Any) -> Any:  # noqa: N802
+    def _ResolveUsernameRequest(self, request: Any) -> Any:  # noqa: N802 - the name of the request
         user = isinstance(self.entity, types.User)
         peer = types.PeerUser(self.entity.id) if user else types.PeerChannel(self.entity.id)
         return types.contacts.ResolvedPeer(
             peer=peer, chats=[] if user else [self.entity], users=[self.entity] if user else []
         )
 
-    def _GetUsersRequest(self, request: Any) -> Any:  # noqa: N802
+    def _GetUsersRequest(self, request: Any) -> Any:  # noqa: N802 - the name of the request
         return [types.User(id=99, is_self=True, first_name="Canary", access_hash=1)]
 
 

@@ -174,6 +174,7 @@ def test_media_of_a_warc_are_items(tmp_path: Path, gz: bool) -> None:
     assert (date.what, date.at, date.grade) == ("captured_by_tool", DATE, "stated")
     message = first.protected["message"]
     assert isinstance(message, dict)
+    # JSON, indexed deep
     assert ["Content-Type", "video/mp4"] in message["http"]  # type: ignore[operator]
 
 
@@ -508,7 +509,9 @@ def test_what_the_manifest_says_is_kept(tmp_path: Path) -> None:
     path = wacz(tmp_path / "a.wacz", {"a.warc.gz": Maker().add().data()}, change)
     message = collect(path)[0].protected["message"]
     assert isinstance(message, dict)
+    # JSON, indexed deep
     assert message["says"]["software"] == "a crawler 1.0"  # type: ignore[index,call-overload]
+    # JSON, indexed deep
     assert {each["agrees"] for each in message["members"]} == {"same"}  # type: ignore[index,union-attr,call-overload]
 
 
@@ -535,6 +538,7 @@ def test_members_over_one_another_are_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "a") as archive:
         archive.filelist += archive.filelist[:1] * 3
         archive.NameToInfo["again"] = archive.filelist[0]
+        # zipfile has no other way to be told
         archive._didModify = True  # type: ignore[attr-defined]
     with pytest.raises(BadInput, match="bomb"):
         Wacz().preflight(str(path))

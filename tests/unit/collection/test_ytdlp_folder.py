@@ -346,7 +346,7 @@ def test_members_are_read_as_json_reads_them(value: dict[str, object], indent: i
     text = json.dumps(value, indent=indent)
     assert dict(ytdlp_info._members(text)) == value
     for cut in range(len(text)):
-        with pytest.raises(ValueError):  # noqa: PT011
+        with pytest.raises(ValueError):  # noqa: PT011 - whatever it says
             list(ytdlp_info._members(text[:cut]))
 
 
